@@ -1,0 +1,1 @@
+"""Hand trackers behind one protocol, and what they produce."""
