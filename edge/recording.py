@@ -157,19 +157,16 @@ class Recording:
         arrays: dict[str, Any] = {
             name: np.asarray(data.get(name, _nans(count, *shape)), np.float32) for name, shape in shapes.items()
         }
+        _check_shapes(arrays, shapes, count, path)
         if "presence" in data:
             arrays["presence"] = np.asarray(data["presence"], np.float32)
         else:  # whoever has coordinates is there
             seen = np.isfinite(arrays["world"][:, :, 0, 0]) | np.isfinite(arrays["landmarks"][:, :, 0, 0])
             arrays["presence"] = seen.astype(np.float32)
+        _check_shapes(arrays, {"presence": (2,)}, count, path)
         default_ids = np.where(arrays["presence"] > 0, np.arange(2), -1)
         arrays["track_id"] = np.asarray(data.get("track_id", default_ids), np.int32)
-        expected = {**shapes, "presence": (2,), "track_id": (2,)}
-        for name, shape in expected.items():
-            if arrays[name].shape != (count, *shape):
-                raise SourceError(
-                    f"{path}: {name} has the shape {arrays[name].shape}, but {count} time stamps need {(count, *shape)}."
-                )
+        _check_shapes(arrays, {"track_id": (2,)}, count, path)
         view = str(data.get("view", "facing"))
         if view not in VIEWS:
             raise SourceError(f"{path}: the view must be one of {', '.join(VIEWS)}, found {view!r}.")
@@ -188,3 +185,12 @@ class Recording:
             captions=tuple(str(v) for v in data.get("captions", ())),
             score_json=str(data.get("score_json", "")),
         )
+
+
+def _check_shapes(arrays: dict[str, Any], shapes: dict[str, tuple[int, ...]], count: int, path: Path) -> None:
+    """Raise SourceError for the first array that does not fit the time stamps."""
+    for name, shape in shapes.items():
+        if arrays[name].shape != (count, *shape):
+            raise SourceError(
+                f"{path}: {name} has the shape {arrays[name].shape}, but {count} time stamps need {(count, *shape)}."
+            )

@@ -1,0 +1,446 @@
+"""Monotone runs of one hand -> its score: which runs belong together, and what they are called.
+
+Pure functions over the runs of one phrase, so that a provisional and a final reading of the same phrase
+come from the same code. The thresholds are in `RuleSettings`; where they come from stands there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from edge.channels import Run
+from edge.score import FINGERS, FingerEvent, Score, order
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSettings:
+    """Thresholds of the rules. Angles in degrees, lengths in palm lengths, times in seconds.
+
+    Set on rendered clips tracked from pixels (seeds apart from every test set) and on the definitions of
+    `edge.score.MOTIONS`; a bundle may override them (`rules.json`).
+    """
+
+    bend_min: float = 32.0
+    thumb_bend_min: float = 26.0
+    enslaved_share: float = 0.5
+    fold_min: float = 60.0
+    fold_share: float = 0.4
+    together_s: float = 0.3
+    point_index_max: float = 65.0
+    touch_reach: float = 0.28
+    touch_reach_image: float = 0.22
+    touch_margin: float = 0.1
+    reach_change: float = 0.22
+    tap_s: float = 0.45
+    tap_bend_max: float = 110.0
+    side_reach: float = 0.2
+    slide_min: float = 0.25
+    swipe_thumb_s: float = 0.45
+    spread_min: float = 9.0
+    roll_min: float = 45.0
+    roll_masks: float = 70.0
+    swipe_min: float = 1.1
+    swipe_depth_min: float = 2.0
+    swipe_speed: float = 2.2
+    wave_min: float = 0.45
+    wave_turns: int = 3
+    repeat_gap_s: float = 0.5
+    hold_s: float = 0.5
+    extent_half: float = 75.0
+    extent_full: float = 130.0
+    speed_slow_s: float = 0.9
+    speed_fast_s: float = 0.28
+
+
+@dataclass(frozen=True, slots=True)
+class Atom:
+    """A run of one quantity of one hand.
+
+    Attributes:
+        kind: "bend", "reach", "spread", "roll", "x", "y", "z" or "side".
+        finger: finger number 0..4 ("spread": of the finger nearer the thumb), -1 for the hand.
+        run: the run; for "side" its values are the position along the index finger (0 base .. 1 tip).
+        bends: the five bends when the run closed.
+        reaches: the four thumb distances when the run closed.
+        closed: whether the run is over.
+    """
+
+    kind: str
+    finger: int
+    run: Run
+    bends: tuple[float, ...]
+    reaches: tuple[float, ...]
+    closed: bool = True
+    across: float = 0.0
+
+
+@dataclass
+class _Piece:
+    """A candidate event and the fingers' runs that it explains."""
+
+    event: FingerEvent
+    explains: list[Atom] = field(default_factory=list)
+
+
+def compose(atoms: Sequence[Atom], hand: str, view: str, settings: RuleSettings) -> Score:
+    """The score of one hand from its atoms, in order of time."""
+    s = settings
+    bends = [a for a in atoms if a.kind == "bend" and abs(a.run.change) >= _bend_min(a, s)]
+    rolls = [a for a in atoms if a.kind == "roll" and abs(a.run.change) >= s.roll_min]
+    # while the hand turns, its fingers are seen edge-on: small bends there are the tracker's
+    bends = [
+        a for a in bends if not any(_overlap(a.run, r.run) > 0.4 and abs(a.run.change) < s.roll_masks for r in rolls)
+    ]
+    clusters = _clusters(bends, s)
+    pieces: list[_Piece] = []
+    folds = [c for c in clusters if _is_fold(c, s)]
+    for cluster in folds:
+        pieces.append(_Piece(_fold_event(cluster, hand, s), cluster))
+    contacts = _contacts(atoms, hand, folds, s)
+    contacts += _side_contacts(atoms, hand, view, folds, contacts, s)
+    pieces += contacts
+    explained = {id(a) for p in pieces for a in p.explains}
+    for cluster in clusters:
+        left = [a for a in cluster if id(a) not in explained and not _excused(a, contacts)]
+        if left:
+            pieces += _bend_events(left, cluster, hand, s)
+    events = [p.event for p in pieces]
+    events = _air_taps(events, s)
+    events += _spreads([a for a in atoms if a.kind == "spread"], bends, rolls, hand, s)
+    events += [
+        _event(hand, "rotate", (), r.run, s, direction="cw" if r.run.change > 0 else "ccw", size=abs(r.run.change))
+        for r in rolls
+    ]
+    events += _travels(atoms, hand, view, s)
+    return order(merge_repeats(events, s.repeat_gap_s))
+
+
+def _bend_min(atom: Atom, s: RuleSettings) -> float:
+    return s.thumb_bend_min if atom.finger == 0 else s.bend_min
+
+
+def _overlap(a: Run, b: Run) -> float:
+    """Shared time over the shorter of the two runs, 0..1."""
+    shared = min(a.end, b.end) - max(a.start, b.start)
+    return max(0.0, shared) / max(min(a.end - a.start, b.end - b.start), 1e-3)
+
+
+def _clusters(bends: Sequence[Atom], s: RuleSettings) -> list[list[Atom]]:
+    """Runs of one sign that happen together; one run a finger in each."""
+    clusters: list[list[Atom]] = []
+    for atom in sorted(bends, key=lambda a: a.run.start):
+        for cluster in clusters:
+            lead = max(cluster, key=lambda a: abs(a.run.change))
+            if (
+                lead.run.change * atom.run.change > 0
+                and all(a.finger != atom.finger for a in cluster)
+                and _overlap(lead.run, atom.run) >= 0.5
+                and abs(lead.run.start - atom.run.start) <= s.together_s
+            ):
+                cluster.append(atom)
+                break
+        else:
+            clusters.append([atom])
+    return clusters
+
+
+def _is_fold(cluster: Sequence[Atom], s: RuleSettings) -> bool:
+    """All four fingers bend (or straighten) together and far: a fist, or the opening of one."""
+    sizes = {a.finger: abs(a.run.change) for a in cluster if a.finger > 0}
+    return len(sizes) == 4 and min(sizes.values()) >= max(s.fold_min, s.fold_share * max(sizes.values()))
+
+
+def _span(cluster: Sequence[Atom]) -> Run:
+    """From the first start to the last end."""
+    return Run(0.0, 1.0, min(a.run.start for a in cluster), max(a.run.end for a in cluster))
+
+
+def _fold_event(cluster: Sequence[Atom], hand: str, s: RuleSettings) -> FingerEvent:
+    size = sum(abs(a.run.change) for a in cluster if a.finger > 0) / 4
+    return _event(hand, "grab" if cluster[0].run.change > 0 else "open", (), _span(cluster), s, size=size)
+
+
+def _bend_events(left: Sequence[Atom], cluster: Sequence[Atom], hand: str, s: RuleSettings) -> list[_Piece]:
+    """Curl, extend or point, without the fingers that were only dragged along (enslaving)."""
+    biggest = max(abs(a.run.change) for a in cluster)
+    kept = [a for a in left if a.finger == 0 or abs(a.run.change) >= s.enslaved_share * biggest]
+    # a thumb that gives way while the fingers bend is not news; alone, or as big as they, it is
+    if any(a.finger for a in kept):
+        kept = [a for a in kept if a.finger or abs(a.run.change) >= s.enslaved_share * biggest]
+    if not kept:
+        return []
+    numbers = sorted(a.finger for a in kept)
+    size = max(abs(a.run.change) for a in kept)
+    curls = kept[0].run.change > 0
+    if curls and {2, 3, 4} <= set(numbers) and 1 not in numbers and kept[-1].bends[1] <= s.point_index_max:
+        return [_Piece(_event(hand, "point", ("index",), _span(kept), s, size=size), list(kept))]
+    names = tuple(FINGERS[i] for i in numbers)
+    return [_Piece(_event(hand, "curl" if curls else "extend", names, _span(kept), s, size=size), list(kept))]
+
+
+def _contacts(atoms: Sequence[Atom], hand: str, folds: Sequence[Sequence[Atom]], s: RuleSettings) -> list[_Piece]:
+    """Pinches, releases and taps on the thumb from the distances between thumb tip and fingertips."""
+    reaches = sorted((a for a in atoms if a.kind == "reach"), key=lambda a: a.run.start)
+    spans = [_span(f) for f in folds]
+    closing = [
+        a
+        for a in reaches
+        if -a.run.change >= s.reach_change
+        and a.run.last <= s.touch_reach
+        and not any(_overlap(a.run, f) > 0.3 for f in spans)
+    ]
+    groups: list[list[Atom]] = []
+    for atom in closing:
+        if groups and _overlap(groups[-1][0].run, atom.run) > 0.3:
+            groups[-1].append(atom)
+        else:
+            groups.append([atom])
+    pieces: list[_Piece] = []
+    for group in groups:
+        nearest = min(a.run.last for a in group)
+        group = [a for a in group if a.run.last <= nearest + s.touch_margin]
+        fingers = tuple(FINGERS[i] for i in sorted({a.finger for a in group}))
+        span = _span(group)
+        opening = [
+            a
+            for a in reaches
+            if a.finger in {g.finger for g in group}
+            and a.run.change >= s.reach_change
+            and a.run.start >= span.end - 0.35
+        ]
+        lifts = [a for a in opening if a.run.start <= min(o.run.start for o in opening) + 0.3]
+        explains = _bends_within(atoms, group, span)
+        if lifts:
+            away = _span(lifts)
+            explains += _bends_within(atoms, group, away)
+            quick = away.end - span.start <= s.tap_s and away.start - span.end <= 0.12
+            if quick:
+                run = Run(0, 1, span.start, away.end)
+                pieces.append(_Piece(_event(hand, "tap", fingers, run, s, contact="thumb"), explains))
+                continue
+            pieces.append(_Piece(_event(hand, "release", fingers, away, s, contact="thumb"), []))
+        pieces.append(_Piece(_event(hand, "pinch", fingers, span, s, contact="thumb"), explains))
+    if not any(p.event.motion == "pinch" for p in pieces):
+        pieces += _late_release(reaches, atoms, hand, spans, s)
+    return pieces
+
+
+def _late_release(
+    reaches: Sequence[Atom], atoms: Sequence[Atom], hand: str, folds: Sequence[Run], s: RuleSettings
+) -> list[_Piece]:
+    """A release whose pinch lay in an earlier phrase: the distance grows from a touch."""
+    opening = [
+        a
+        for a in reaches
+        if a.run.change >= s.reach_change
+        and a.run.first <= s.touch_reach
+        and not any(_overlap(a.run, f) > 0.3 for f in folds)
+    ]
+    if not opening:
+        return []
+    nearest = min(opening, key=lambda a: a.run.first)
+    group = [
+        a
+        for a in opening
+        if _overlap(a.run, nearest.run) > 0.3 and a.run.first <= nearest.run.first + s.touch_margin
+    ]
+    fingers = tuple(FINGERS[i] for i in sorted({a.finger for a in group}))
+    span = _span(group)
+    return [
+        _Piece(
+            _event(hand, "release", fingers, span, s, contact="thumb"), _bends_within(atoms, group, span)
+        )
+    ]
+
+
+def _bends_within(atoms: Sequence[Atom], group: Sequence[Atom], span: Run) -> list[Atom]:
+    """The bends that a contact explains: of its fingers and the thumb, in its time."""
+    fingers = {a.finger for a in group} | {0}
+    wide = Run(0, 1, span.start - 0.1, span.end + 0.1)
+    return [a for a in atoms if a.kind == "bend" and a.finger in fingers and _overlap(a.run, wide) > 0.3]
+
+
+def _excused(atom: Atom, contacts: Sequence[_Piece]) -> bool:
+    """Whether a bend is a by-product of a contact: a neighbour that moved along while a finger met the thumb."""
+    return any(
+        _overlap(atom.run, Run(0, 1, p.event.start - 0.1, p.event.end + 0.1)) > 0.4
+        and abs(atom.run.change) < 100.0
+        for p in contacts
+    )
+
+
+def _side_contacts(
+    atoms: Sequence[Atom],
+    hand: str,
+    view: str,
+    folds: Sequence[Sequence[Atom]],
+    contacts: Sequence[_Piece],
+    s: RuleSettings,
+) -> list[_Piece]:
+    """Thumb taps, touches, slides and swipes on the index finger's side."""
+    busy = [_span(f) for f in folds] + [Run(0, 1, p.event.start, p.event.end) for p in contacts]
+    pieces = []
+    for atom in (a for a in atoms if a.kind == "side"):
+        run = atom.run
+        if any(_overlap(run, b) > 0.3 for b in busy):
+            continue
+        wide = Run(0, 1, run.start - 0.3, run.end + 0.3)
+        explains = [a for a in atoms if a.kind == "bend" and a.finger == 0 and _overlap(a.run, wide) > 0.3]
+        lasting = run.end - run.start
+        if abs(run.change) >= s.slide_min or abs(atom.across) >= s.slide_min:
+            along = abs(run.change) >= abs(atom.across)
+            if lasting <= s.swipe_thumb_s:
+                direction = _thumb_direction(hand, run.change if along else atom.across, along)
+                event = _event(hand, "swipe", ("thumb",), run, s, contact="index", direction=direction)
+            else:
+                direction = ("tip" if run.change > 0 else "base") if along else "across"
+                event = _event(hand, "slide", ("thumb",), run, s, contact="index", direction=direction)
+        elif lasting <= s.tap_s:
+            event = _event(hand, "tap", ("thumb",), run, s, contact="index")
+        else:
+            event = _event(hand, "touch", ("thumb",), Run(0, 1, run.start - 0.25, run.start + 0.1), s, contact="index")
+        pieces.append(_Piece(event, explains))
+    return pieces
+
+
+def _thumb_direction(hand: str, change: float, along: bool) -> str:
+    """The D-pad direction of a thumb swipe on the index side.
+
+    Along the finger: towards the tip is left for the right hand, right for the left hand (headset convention).
+    Across it: out of the palm's side is backward, towards the back of the hand forward.
+    """
+    if along:
+        return "left" if (change > 0) == (hand == "right") else "right"
+    return "backward" if change > 0 else "forward"
+
+
+def _spreads(
+    atoms: Sequence[Atom], bends: Sequence[Atom], rolls: Sequence[Atom], hand: str, s: RuleSettings
+) -> list[FingerEvent]:
+    """Spread and close from the angles between neighbours; bending fingers and turning hands do not count."""
+    quiet = [
+        a
+        for a in atoms
+        if abs(a.run.change) >= s.spread_min
+        and not any(_overlap(a.run, b.run) > 0.25 for b in bends)
+        and not any(_overlap(a.run, r.run) > 0.25 for r in rolls)
+    ]
+    events: list[FingerEvent] = []
+    while quiet:
+        lead = max(quiet, key=lambda a: abs(a.run.change))
+        group = [a for a in quiet if a.run.change * lead.run.change > 0 and _overlap(a.run, lead.run) > 0.4]
+        numbers = sorted({a.finger for a in group} | {a.finger + 1 for a in group})
+        names = tuple(FINGERS[i] for i in range(numbers[0], numbers[-1] + 1))
+        motion = "spread" if lead.run.change > 0 else "close"
+        events.append(_event(hand, motion, names, _span(group), s, size=abs(lead.run.change) * 5))
+        quiet = [a for a in quiet if _overlap(a.run, lead.run) <= 0.4]
+    return events
+
+
+def _travels(atoms: Sequence[Atom], hand: str, view: str, s: RuleSettings) -> list[FingerEvent]:
+    """Waves (sideways, to and fro) and swipes (one fast way) of the whole hand."""
+    events: list[FingerEvent] = []
+    sideways = sorted((a.run for a in atoms if a.kind == "x" and abs(a.run.change) >= s.wave_min), key=lambda r: r.start)
+    waves: list[list[Run]] = []
+    for run in sideways:
+        if waves and run.start - waves[-1][-1].end < 0.3 and run.change * waves[-1][-1].change < 0:
+            waves[-1].append(run)
+        else:
+            waves.append([run])
+    used: set[int] = set()
+    for wave in waves:
+        if len(wave) >= s.wave_turns:
+            used |= {id(r) for r in wave}
+            span = Run(0, 1, wave[0].start, wave[-1].end)
+            events.append(replace(_event(hand, "wave", (), span, s), speed="normal", repeat=1))
+    waving = [(e.start, e.end) for e in events]
+    fast = [
+        a
+        for a in atoms
+        if a.kind in "xyz"
+        and id(a.run) not in used
+        and abs(a.run.change) >= (s.swipe_depth_min if a.kind == "z" else s.swipe_min)
+        and abs(a.run.change) / max(a.run.end - a.run.start, 1e-3) >= s.swipe_speed
+        and not any(a.run.start < end and a.run.end > start for start, end in waving)
+    ]
+    fast.sort(key=lambda a: -abs(a.run.change))
+    kept: list[Atom] = []
+    for atom in fast:
+        if all(_overlap(atom.run, k.run) < 0.3 for k in kept):
+            kept.append(atom)
+    kept.sort(key=lambda a: a.run.start)
+    for i, atom in enumerate(kept):
+        back = i and kept[i - 1].kind == atom.kind and kept[i - 1].run.change * atom.run.change < 0
+        if back and atom.run.start - kept[i - 1].run.end < 0.4:
+            continue  # the way back to where the swipe began
+        direction = travel_direction(atom.kind, atom.run.change, view)
+        events.append(_event(hand, "swipe", (), atom.run, s, direction=direction))
+    return events
+
+
+def travel_direction(axis: str, change: float, view: str) -> str:
+    """A move along the scene's x (right), y (down) or z (away from the camera) in the person's directions."""
+    if axis == "y":
+        return "down" if change > 0 else "up"
+    own = (change > 0) == (view == "egocentric")  # a facing camera sees the person's left on its right
+    if axis == "x":
+        return "right" if own else "left"
+    return "forward" if own else "backward"
+
+
+def _air_taps(events: Iterable[FingerEvent], s: RuleSettings) -> list[FingerEvent]:
+    """A curl that is at once followed by the same fingers' extension, all within `tap_s`, is a tap in the air."""
+    out: list[FingerEvent] = []
+    for event in order(events):
+        last = out[-1] if out else None
+        if (
+            last is not None
+            and last.motion == "curl"
+            and event.motion == "extend"
+            and (last.hand, last.fingers) == (event.hand, event.fingers)
+            and event.end - last.start <= s.tap_s
+        ):
+            out[-1] = replace(last, motion="tap", end=event.end, speed="fast")
+        else:
+            out.append(event)
+    return out
+
+
+def merge_repeats(events: Iterable[FingerEvent], gap: float) -> list[FingerEvent]:
+    """Equal events in a row, or equal pairs (there and back) in a row, become one with `repeat`."""
+
+    def key(e: FingerEvent) -> tuple[object, ...]:
+        return (e.hand, e.motion, e.fingers, e.direction, e.contact)
+
+    out: list[FingerEvent] = []
+    for event in order(events):
+        last = out[-1] if out else None
+        if last is not None and key(last) == key(event) and event.start - last.end <= gap:
+            out[-1] = replace(last, end=max(last.end, event.end), repeat=last.repeat + event.repeat)
+        else:
+            out.append(event)
+    return out
+
+
+def _event(
+    hand: str,
+    motion: str,
+    fingers: tuple[str, ...],
+    run: Run,
+    s: RuleSettings,
+    *,
+    direction: str = "",
+    contact: str = "",
+    size: float = 180.0,
+) -> FingerEvent:
+    """An event with its manner: extent from the size in degrees, speed from its duration."""
+    lasting = run.end - run.start
+    extent = "small" if size < s.extent_half else "half" if size < s.extent_full else "full"
+    speed = "fast" if lasting < s.speed_fast_s else "slow" if lasting > s.speed_slow_s else "normal"
+    start = max(run.start, 0.0)
+    # bigger motions are surer: 0.55 at 20 degrees (or its like), 0.95 from 180
+    confidence = min(0.95, 0.5 + size / 400.0)
+    return FingerEvent(
+        hand, motion, fingers, direction, contact, extent, speed, 1, start, max(run.end, start), confidence=confidence
+    )

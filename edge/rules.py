@@ -1,0 +1,274 @@
+"""Landmarks -> score by joint angles and contacts, no learning: baseline, fallback and annotator.
+
+Each hand's pose is cut into monotone runs (`edge.channels`), and the runs of a phrase are composed to
+events (`edge.compose`). Causal: a frame is read once, and the reading never depends on how frames were
+grouped into calls.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from edge.channels import Channel, ChannelSettings, Run
+from edge.compose import Atom, RuleSettings, compose
+from edge.features import Pose, PoseReader
+from edge.hands.frame import LEFT, RIGHT, HandFrame
+from edge.score import HANDS, FingerEvent, Score, order
+
+#: A hand unseen for this long begins anew: its next pose is not compared with its last.
+FORGET_S = 0.35
+#: Channel settings by quantity. `leave` is about three times the jitter of tracked landmarks (bends 3-5
+#: degrees, reaches 0.03-0.05 palm lengths on rendered-and-tracked clips).
+_BEND = ChannelSettings(leave=14.0, turn=14.0)
+_REACH = ChannelSettings(leave=0.12, turn=0.12)
+_SPREAD = ChannelSettings(leave=5.0, turn=5.0)
+_ROLL = ChannelSettings(leave=16.0, turn=16.0, smooth_s=0.05)
+_PLACE = ChannelSettings(leave=0.25, turn=0.2, base_s=0.6)
+_DEPTH = ChannelSettings(leave=0.6, turn=0.5, base_s=0.6, smooth_s=0.08)
+
+
+class HandRules:
+    """The channels of one hand, and the atoms of the running phrase."""
+
+    def __init__(self, slot: int, settings: RuleSettings) -> None:
+        self.hand = HANDS[slot]
+        self.slot = slot
+        self.settings = settings
+        self.atoms: list[Atom] = []
+        self.side = _SideContact(settings)
+        self.channels: dict[tuple[str, int], Channel] = {("bend", f): Channel(_BEND) for f in range(5)}
+        self.channels |= {("reach", f): Channel(_REACH) for f in range(1, 5)}
+        self.channels |= {("spread", f): Channel(_SPREAD) for f in range(1, 4)}
+        self.channels |= {("roll", -1): Channel(_ROLL), ("x", -1): Channel(_PLACE), ("y", -1): Channel(_PLACE)}
+        self.channels["z", -1] = Channel(_DEPTH)
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget poses (the hand was lost); atoms of the phrase stay."""
+        self.reader = PoseReader(self.slot)
+        self._roll = 0.0
+        self._last: Pose | None = None
+        for channel in self.channels.values():
+            channel.reset()
+        self.side.reset()
+
+    @property
+    def moving(self) -> bool:
+        """Whether anything that the rules could name is under way."""
+        if self.side.running:
+            return True
+        for (kind, _), channel in self.channels.items():
+            run = channel.progress()
+            if run is not None and abs(run.change) >= self._moves(kind):
+                return True
+        return False
+
+    def _moves(self, kind: str) -> float:
+        s = self.settings
+        return {
+            "bend": 0.8 * s.thumb_bend_min,
+            "reach": s.reach_change,
+            "spread": s.spread_min,
+            "roll": s.roll_min,
+            "z": s.swipe_depth_min,
+        }.get(kind, s.wave_min)
+
+    def push(self, pose: Pose) -> None:
+        """Read one pose."""
+        last = self._last
+        if last is not None and pose.t - last.t > FORGET_S:
+            self.restart()
+            last = None
+        self._last = pose
+        if last is not None:
+            self._roll += _turn(last.axes, pose.axes)
+        t = pose.t
+        bends = tuple(pose.bend.tolist())
+        reaches = _reaches(pose)
+        spread = pose.spread.tolist()
+        place = pose.place.tolist()
+        values = {"roll": self._roll, "x": place[0], "y": place[1], "z": place[2]}
+        for (kind, finger), channel in self.channels.items():
+            if kind == "bend":
+                value = bends[finger]
+            elif kind == "reach":
+                value = reaches[finger - 1]
+            elif kind == "spread":
+                value = spread[finger]
+            else:
+                value = values[kind]
+            run = channel.push(t, value)
+            if run is not None:
+                self.atoms.append(Atom(kind, finger, run, bends, reaches))
+        touch = self.side.push(pose, bends, reaches)
+        if touch is not None:
+            self.atoms.append(touch)
+
+    def flush(self) -> None:
+        """Close every open run."""
+        if self._last is None:
+            return
+        bends, reaches = tuple(self._last.bend.tolist()), _reaches(self._last)
+        for (kind, finger), channel in self.channels.items():
+            run = channel.flush()
+            if run is not None:
+                self.atoms.append(Atom(kind, finger, run, bends, reaches))
+
+    def score(self, view: str, *, provisional: bool) -> Score:
+        """The phrase's events so far; a provisional reading takes the open runs as they stand."""
+        atoms = self.atoms
+        if provisional and self._last is not None:
+            bends, reaches = tuple(self._last.bend.tolist()), _reaches(self._last)
+            open_runs = ((k, c.progress()) for k, c in self.channels.items())
+            atoms = atoms + [Atom(k, f, run, bends, reaches, closed=False) for (k, f), run in open_runs if run]
+        return compose(atoms, self.hand, view, self.settings)
+
+
+def _reaches(pose: Pose) -> tuple[float, ...]:
+    """Thumb-to-fingertip distances: the mean of 3D and image distance where both exist.
+
+    A monocular tracker's depth is its weakest axis: fingertips that touch may be 0.3 palm lengths apart in
+    its z, but never in the image.
+    """
+    reach = pose.reach.tolist()
+    image = pose.reach_image.tolist()
+    return tuple(r if i != i else 0.5 * (r + min(r, i)) for r, i in zip(reach, image, strict=True))
+
+
+def _turn(before: np.ndarray, now: np.ndarray) -> float:
+    """Rotation about the forearm's axis (wrist -> middle knuckle) between two palm frames, degrees; + = cw.
+
+    + is the right-handed sense about that axis in camera axes (x right, y down, z away), which the person
+    sees as clockwise when looking along the forearm.
+    """
+    axis, side, normal = now[:, 0], now[:, 1], before[:, 1]
+    projected = normal - (normal @ axis) * axis
+    a, b, c = projected.tolist()
+    d, e, f = side.tolist()
+    x, y, z = axis.tolist()
+    sine = x * (b * f - c * e) + y * (c * d - a * f) + z * (a * e - b * d)
+    return math.degrees(math.atan2(sine, a * d + b * e + c * f))
+
+
+class _SideContact:
+    """The thumb tip on the side of the index finger: an episode with its way along and across the finger."""
+
+    def __init__(self, settings: RuleSettings) -> None:
+        self.settings = settings
+        self.reset()
+
+    def reset(self) -> None:
+        self._near = False
+        self._start = 0.0
+        self._track: list[tuple[float, float, float]] = []
+        self._free_since: float | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._near and len(self._track) > 1 and self._track[-1][0] - self._start < 1.0
+
+    def push(self, pose: Pose, bends: tuple[float, ...], reaches: tuple[float, ...]) -> Atom | None:
+        """Follow the distance thumb tip - index side; returns the episode when the thumb lifts."""
+        along, across, far = _on_index(pose.local)
+        limit = self.settings.side_reach
+        straight = bends[1] < 150.0
+        if not self._near:
+            if far < limit and 0.05 < along < 0.9 and straight and self._free_since is not None:
+                self._near = True
+                self._start = pose.t
+                self._track = [(pose.t, along, across)]
+            elif far > 1.5 * limit:
+                self._free_since = pose.t
+            return None
+        self._track.append((pose.t, along, across))
+        if far < 1.4 * limit and straight:
+            return None
+        self._near = False
+        track = [p for p in self._track if p[0] <= pose.t]
+        tail = track[-2] if len(track) > 1 else track[-1]
+        run = Run(track[0][1], tail[1], self._start, tail[0])
+        self._track = []
+        if run.end - run.start > 1.5:
+            return None
+        return Atom("side", 1, run, bends, reaches, across=tail[2] - track[0][2])
+
+
+def _on_index(local: np.ndarray) -> tuple[float, float, float]:
+    """Thumb tip against the index finger (MCP to TIP): position along 0..1, offset out of the palm, distance."""
+    tip = local[4]
+    best = (0.0, 0.0, math.inf)
+    length = 0.0
+    joints = local[5:9]
+    sizes = [float(np.linalg.norm(joints[i + 1] - joints[i])) for i in range(3)]
+    whole = max(sum(sizes), 1e-6)
+    for i in range(3):
+        bone = joints[i + 1] - joints[i]
+        u = float(np.clip((tip - joints[i]) @ bone / max(sizes[i] ** 2, 1e-9), 0.0, 1.0))
+        offset = tip - joints[i] - u * bone
+        far = float(np.sqrt(offset @ offset))
+        if far < best[2]:
+            best = ((length + u * sizes[i]) / whole, float(offset[2]), far)
+        length += sizes[i]
+    return best
+
+
+class RuleRecogniser:
+    """Both hands' rules over a stream. State: channels and the running phrase's atoms.
+
+    `push(frame)` -> poses; `moving` -> whether anything moves; `score(final)` -> the phrase so far;
+    `forget(before)` -> drop what was spoken.
+    """
+
+    source = "rules"
+
+    def __init__(self, settings: RuleSettings | None = None, view: str = "facing") -> None:
+        self.settings = settings or RuleSettings()
+        self.view = view
+        self.reset()
+
+    def reset(self) -> None:
+        """A new stream."""
+        self._hands = (HandRules(LEFT, self.settings), HandRules(RIGHT, self.settings))
+        self._tracks = [-1, -1]
+
+    def push(self, frame: HandFrame) -> tuple[Pose | None, Pose | None]:
+        """Read one frame; returns the poses that it held."""
+        poses: list[Pose | None] = [None, None]
+        for slot, rules in enumerate(self._hands):
+            if not frame.present(slot):
+                continue
+            track = int(frame.track_id[slot])
+            if track != self._tracks[slot]:
+                rules.restart()
+                self._tracks[slot] = track
+            pose = rules.reader.read(frame)
+            if pose is not None:
+                rules.push(pose)
+                poses[slot] = pose
+        return poses[0], poses[1]
+
+    @property
+    def moving(self) -> bool:
+        return any(rules.moving for rules in self._hands)
+
+    def score(self, *, final: bool) -> Score:
+        """Events of the running phrase, both hands, in order of time."""
+        events: list[FingerEvent] = []
+        for rules in self._hands:
+            if final:
+                rules.flush()
+            events += rules.score(self.view, provisional=not final)
+        return order(events)
+
+    @property
+    def atoms(self) -> int:
+        """How many runs the phrase holds: when it has not changed, neither has the score's closed part."""
+        return sum(len(rules.atoms) for rules in self._hands)
+
+    def forget(self, before: float = math.inf) -> None:
+        """Drop the runs that ended before this time (seconds): they were spoken, or too small to be."""
+        for rules in self._hands:
+            rules.atoms = [a for a in rules.atoms if a.run.end >= before]
+
