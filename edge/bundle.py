@@ -1,0 +1,316 @@
+"""Bundles: one offline folder or `.figop` zip with all that captioning needs, every file with its sha256.
+
+A bundle is read once, into memory, and only what was verified is used afterwards; the network is never
+touched. What the manifest says is described in docs/bundle.md; `python -m export.build` writes bundles.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from edge.bundle_files import MANIFEST, MAX_TOTAL_BYTES, open_files, safe_name
+from edge.compose import RuleSettings
+from edge.errors import BundleError
+from edge.score import MOTIONS
+
+#: Manifests of this version; older ones are read, newer ones refused.
+BUNDLE_SCHEMA = 1
+DEFAULT_BUNDLE = "figop-base"
+#: Who may speak: a bundle whose captions come from anything else needs a newer figop.
+CAPTION_SOURCES = ("rules",)
+#: Runtimes that a graph may be stored for.
+GRAPH_FORMATS = ("onnx", "tflite")
+#: Numbers that cut the stream (see `edge.figop`), in seconds and palm lengths.
+PREPROCESSING = ("unit_s", "pose_threshold", "rest_s", "cap_s")
+
+_RULES: Mapping[str, type] = {f.name: type(f.default) for f in fields(RuleSettings)}
+_SHIPPED = Path(__file__).resolve().parent / "bundles"
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """One file of a bundle: sha256 (hex), size in bytes, SPDX licence, and where it comes from."""
+
+    sha256: str
+    bytes: int
+    licence: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A hand network that the bundle needs but does not hold: `figop setup` obtains it."""
+
+    name: str
+    sha256: str
+    licence: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A verified bundle.
+
+    Attributes:
+        name, version: of the bundle, not of figop.
+        path: the folder or zip it was read from.
+        schema: of its manifest.
+        source: who speaks, one of `CAPTION_SOURCES`.
+        language: of the captions, BCP 47.
+        rules: settings of the rules, all of them known.
+        labels: motions in the order of their class numbers.
+        vocabulary: every word that a caption may contain.
+        preprocessing: the numbers of `PREPROCESSING`.
+        graphs: model graphs, role -> format -> file; empty while captions come from rules.
+        networks: hand networks that must be set up.
+        appearance_digest: sha256 of the landmark network that keyframe tokens belong to, or "".
+        files: every file but the manifest.
+    """
+
+    name: str
+    version: str
+    path: Path
+    schema: int
+    source: str
+    language: str
+    rules: RuleSettings
+    labels: tuple[str, ...]
+    vocabulary: tuple[str, ...]
+    preprocessing: Mapping[str, float]
+    graphs: Mapping[str, Mapping[str, str]]
+    networks: tuple[Network, ...]
+    appearance_digest: str
+    files: Mapping[str, FileEntry]
+    created: Mapping[str, str] = field(repr=False)
+    _contents: Mapping[str, bytes] = field(repr=False, compare=False)
+
+    @classmethod
+    def open(cls, name_or_path: str | Path = DEFAULT_BUNDLE) -> Bundle:
+        """Read and verify a bundle: a shipped name, a folder, or a `.figop` file. Raises BundleError."""
+        path = _find(name_or_path)
+        with open_files(path) as files:
+            manifest = _manifest(files.read(MANIFEST), path / MANIFEST)
+            entries = _entries(manifest, path)
+            found = set(files.names()) - {MANIFEST}
+            for name in sorted(set(entries) - found):
+                raise BundleError(f"The bundle {path} is damaged: {name} is missing.")
+            for name in sorted(found - set(entries)):
+                raise BundleError(f"The bundle {path} is refused: {name} is not in its manifest; remove it.")
+            contents = {name: _verified(files.read(name), name, entry, path) for name, entry in entries.items()}
+        return _build(manifest, entries, contents, path)
+
+    def read(self, name: str) -> bytes:
+        """The verified bytes of one file."""
+        if name not in self._contents:
+            raise BundleError(f"The bundle {self.name} has no file {name!r}{_nearest(name, self._contents)}.")
+        return self._contents[name]
+
+    def graph(self, role: str, format: str) -> bytes:
+        """The model graph of a role ("encoder", ...) for a runtime's format."""
+        stored = self.graphs.get(role, {})
+        if format not in stored:
+            raise BundleError(
+                f"The bundle {self.name} has no graph {role!r} for {format}; it has "
+                f"{', '.join(f'{r} ({f})' for r in self.graphs for f in self.graphs[r]) or 'no graphs'}."
+            )
+        return self.read(stored[format])
+
+    def check(self) -> list[str]:
+        """Read the bundle again from disk and say what holds, a sentence each. Raises BundleError."""
+        again = Bundle.open(self.path)
+        if again != self:
+            raise BundleError(f"The bundle {self.path} has changed since it was opened.")
+        size = sum(e.bytes for e in self.files.values())
+        return [
+            f"{len(self.files)} files, {size} bytes: every digest holds.",
+            f"Schema {self.schema} is one that this figop reads (up to {BUNDLE_SCHEMA}).",
+            f"All {len(fields(self.rules))} rule settings are known; captions come from {self.source}.",
+            f"All {len(self.labels)} labels are motions; the vocabulary has {len(self.vocabulary)} words.",
+            f"Every file and network states its licence and origin ({len(self.networks)} hand networks).",
+        ]
+
+    def inspect(self) -> dict[str, Any]:
+        """What is in it, as plain types."""
+        return {
+            "name": self.name,
+            "version": self.version,
+            "path": str(self.path),
+            "schema": self.schema,
+            "created": dict(self.created),
+            "captions": {"source": self.source, "language": self.language, "words": len(self.vocabulary)},
+            "labels": list(self.labels),
+            "rules": {f.name: getattr(self.rules, f.name) for f in fields(self.rules)},
+            "preprocessing": dict(self.preprocessing),
+            "graphs": {role: dict(stored) for role, stored in self.graphs.items()},
+            "networks": [_plain(n) for n in self.networks],
+            "appearance_digest": self.appearance_digest,
+            "files": {name: _plain(entry) for name, entry in self.files.items()},
+        }
+
+
+def shipped() -> list[str]:
+    """Names of the bundles that came with figop."""
+    return sorted(p.parent.name for p in _SHIPPED.glob(f"*/{MANIFEST}"))
+
+
+def canonical(value: Any) -> bytes:
+    """JSON as bundles store it: sorted, indented, no NaN, one way to write it."""
+    return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def manifest_digest(manifest: Mapping[str, Any]) -> str:
+    """sha256 of a manifest without its own `digest`."""
+    return hashlib.sha256(canonical({k: v for k, v in manifest.items() if k != "digest"})).hexdigest()
+
+
+def _find(name_or_path: str | Path) -> Path:
+    text = str(name_or_path)
+    if isinstance(name_or_path, str) and text in shipped():
+        return _SHIPPED / text
+    path = Path(name_or_path).expanduser()
+    if path.exists():
+        return path
+    if isinstance(name_or_path, Path) or "/" in text or "\\" in text or text.endswith(".figop"):
+        raise BundleError(f"There is no bundle at {path}.")
+    known = shipped()
+    raise BundleError(
+        f"There is no bundle named {text!r}{_nearest(text, known)}; "
+        f"known are {', '.join(known) or 'none'}, or give the path of a folder or .figop file."
+    )
+
+
+def _manifest(data: bytes, where: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"{where} is not readable JSON: {error}.") from error
+    if not isinstance(manifest, dict) or type(manifest.get("schema")) is not int:
+        raise BundleError(f"{where} is not a bundle manifest: it has no schema number.")
+    schema = manifest["schema"]
+    if not 1 <= schema <= BUNDLE_SCHEMA:
+        raise BundleError(
+            f"{where} is of bundle schema {schema}, and this figop reads schemas 1 to {BUNDLE_SCHEMA}: update figop."
+        )
+    if manifest.get("digest") != manifest_digest(manifest) or data != canonical(manifest):
+        raise BundleError(f"{where} does not have the digest that it states: it was edited or damaged.")
+    return manifest
+
+
+def _entries(manifest: Mapping[str, Any], path: Path) -> dict[str, FileEntry]:
+    entries = {name: _row(FileEntry, row, name, path) for name, row in _part(manifest, "files", dict, path).items()}
+    for name in entries:
+        if not safe_name(name) or name == MANIFEST:
+            raise BundleError(f"The bundle {path} is refused: its manifest lists {name!r}, which leads out of it.")
+    total = sum(e.bytes for e in entries.values())
+    if total > MAX_TOTAL_BYTES:
+        raise BundleError(f"The bundle {path} is refused: it holds {total} bytes, over {MAX_TOTAL_BYTES}.")
+    return entries
+
+
+def _verified(data: bytes, name: str, entry: FileEntry, path: Path) -> bytes:
+    if len(data) != entry.bytes:
+        raise BundleError(f"The bundle {path} is damaged: {name} has {len(data)} bytes instead of {entry.bytes}.")
+    if hashlib.sha256(data).hexdigest() != entry.sha256:
+        raise BundleError(f"The bundle {path} is damaged: {name} does not have the sha256 that its manifest states.")
+    return data
+
+
+def _build(manifest: dict[str, Any], files: dict[str, FileEntry], contents: dict[str, bytes], path: Path) -> Bundle:
+    captions = _part(manifest, "captions", dict, path)
+    source = _part(captions, "source", str, path)
+    if source not in CAPTION_SOURCES:
+        raise BundleError(
+            f"The bundle {path} takes its captions from {source!r}, and this figop knows "
+            f"{', '.join(CAPTION_SOURCES)}: update figop."
+        )
+    stored: dict[str, Any] = {}
+    for role in ("rules", "labels", "vocabulary"):
+        name = _part(captions, role, str, path)
+        if name not in contents:
+            raise BundleError(f"The bundle {path} is refused: its manifest names {name} for the {role}, not in it.")
+        try:
+            stored[role] = json.loads(contents[name])
+        except (ValueError, RecursionError) as error:
+            raise BundleError(f"{name} of the bundle {path} is not readable JSON: {error}.") from error
+    graphs = _part(manifest, "graphs", dict, path)
+    for role in graphs:
+        for format, name in _part(graphs, role, dict, path).items():
+            if format not in GRAPH_FORMATS or name not in contents:
+                raise BundleError(f"The bundle {path} is refused: its graph {role} names {name!r} ({format}).")
+    return Bundle(
+        name=_part(manifest, "name", str, path),
+        version=_part(manifest, "version", str, path),
+        path=path,
+        schema=manifest["schema"],
+        source=source,
+        language=_part(captions, "language", str, path),
+        rules=RuleSettings(**_numbers(stored["rules"], _RULES, captions["rules"], path)),
+        labels=_words(stored["labels"], "labels", path, known=tuple(MOTIONS)),
+        vocabulary=_words(stored["vocabulary"], "vocabulary", path),
+        preprocessing=_numbers(
+            _part(manifest, "preprocessing", dict, path), dict.fromkeys(PREPROCESSING, float), "preprocessing", path
+        ),
+        graphs=graphs,
+        networks=tuple(_row(Network, r, "networks", path) for r in _part(manifest, "networks", list, path)),
+        appearance_digest=_part(manifest, "appearance_digest", str, path),
+        files=files,
+        created=_part(manifest, "created", dict, path),
+        _contents=contents,
+    )
+
+
+def _part(of: Mapping[str, Any], key: str, kind: type, path: Path) -> Any:
+    value = of.get(key)
+    if type(value) is not kind:
+        raise BundleError(f"The bundle {path} is refused: {key!r} in its manifest is not a {kind.__name__}.")
+    return value
+
+
+def _row(kind: type[Any], row: Any, where: str, path: Path) -> Any:
+    wanted = {f.name: {"str": str, "int": int}[str(f.type)] for f in fields(kind)}
+    if not isinstance(row, dict) or set(row) != set(wanted) or any(type(row[k]) is not t for k, t in wanted.items()):
+        raise BundleError(
+            f"The bundle {path} is refused: the manifest's row of {where} must have exactly {', '.join(wanted)}."
+        )
+    if not all(row.values()):
+        raise BundleError(f"The bundle {path} is refused: the manifest's row of {where} leaves something empty.")
+    return kind(**row)
+
+
+def _numbers(values: Any, known: Mapping[str, type], where: str, path: Path) -> dict[str, Any]:
+    if not isinstance(values, dict):
+        raise BundleError(f"The bundle {path} is refused: {where} must map names to numbers.")
+    for key, value in values.items():
+        if key not in known:
+            raise BundleError(f"The bundle {path} is refused: {where} sets the unknown {key!r}{_nearest(key, known)}.")
+        if type(value) not in (int, known[key]) or not math.isfinite(value):
+            wanted = "a whole number" if known[key] is int else "a finite number"
+            raise BundleError(f"The bundle {path} is refused: {where} sets {key} to {value!r}, not {wanted}.")
+    return values
+
+
+def _words(values: Any, where: str, path: Path, known: tuple[str, ...] = ()) -> tuple[str, ...]:
+    if not isinstance(values, list) or not all(isinstance(v, str) and v for v in values):
+        raise BundleError(f"The bundle {path} is refused: its {where} must be a list of words.")
+    for word in values if known else ():
+        if word not in known:
+            raise BundleError(f"The bundle {path} is refused: its {where} hold {word!r}{_nearest(word, known)}.")
+    if len(set(values)) != len(values):
+        raise BundleError(f"The bundle {path} is refused: its {where} name a word twice.")
+    return tuple(values)
+
+
+def _nearest(word: str, known: Any) -> str:
+    match = get_close_matches(word, list(known), 1, 0.4)
+    return f" (did you mean {match[0]}?)" if match else ""
+
+
+def _plain(row: Any) -> dict[str, Any]:
+    return {f.name: getattr(row, f.name) for f in fields(row)}
