@@ -201,6 +201,8 @@ def check(event: FingerEvent) -> None:
         raise ScoreError(f"{event.motion} takes {allowed}, found {event.direction!r}.")
     if event.contact and event.contact not in motion.contacts:
         raise ScoreError(f"{event.motion} cannot have the contact {event.contact!r}.")
+    if event.motion == "pinch" and "thumb" in event.fingers:
+        raise ScoreError("A pinch names the fingers that meet the thumb, not the thumb itself.")
     if event.contact in event.fingers:
         raise ScoreError(f"A finger cannot be its own contact: {event.contact!r}.")
     if motion.needs_contact and not event.contact:
