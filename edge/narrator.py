@@ -6,7 +6,6 @@ same at the same time merged. parse(narrate(score)) == said(score), in every sty
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
