@@ -34,14 +34,19 @@ class RuleSettings:
     reach_change: float = 0.22
     tap_s: float = 0.45
     tap_bend_max: float = 110.0
-    side_reach: float = 0.2
+    side_reach: float = 0.24
+    side_bend_max: float = 210.0
+    side_stay_s: float = 0.5
+    flick_s: float = 0.2
+    flick_share: float = 0.7
+    pinch_bend_max: float = 200.0
     slide_min: float = 0.25
-    swipe_thumb_s: float = 0.45
+    swipe_thumb_s: float = 0.4
     spread_min: float = 9.0
     roll_min: float = 45.0
     roll_masks: float = 70.0
     swipe_min: float = 1.1
-    swipe_depth_min: float = 2.0
+    swipe_depth_min: float = 1.0
     swipe_speed: float = 2.2
     wave_min: float = 0.45
     wave_turns: int = 3
@@ -58,12 +63,14 @@ class Atom:
     """A run of one quantity of one hand.
 
     Attributes:
-        kind: "bend", "reach", "spread", "roll", "x", "y", "z" or "side".
+        kind: "bend", "reach", "spread", "roll", "x", "y", "z", "side" (thumb on the index finger) or "lift".
         finger: finger number 0..4 ("spread": of the finger nearer the thumb), -1 for the hand.
         run: the run; for "side" its values are the position along the index finger (0 base .. 1 tip).
         bends: the five bends when the run closed.
         reaches: the four thumb distances when the run closed.
         closed: whether the run is over.
+        across: for "side", the way across the index finger, palm lengths, + out of the palm.
+        stays: for "side", whether the thumb came to rest on the finger.
     """
 
     kind: str
@@ -73,6 +80,7 @@ class Atom:
     reaches: tuple[float, ...]
     closed: bool = True
     across: float = 0.0
+    stays: bool = False
 
 
 @dataclass
@@ -124,6 +132,11 @@ def _overlap(a: Run, b: Run) -> float:
     """Shared time over the shorter of the two runs, 0..1."""
     shared = min(a.end, b.end) - max(a.start, b.start)
     return max(0.0, shared) / max(min(a.end - a.start, b.end - b.start), 1e-3)
+
+
+def _meets(run: Run, spans: Sequence[Run]) -> bool:
+    """Whether a run, however short, lies in one of the spans."""
+    return any(run.start < s.end and run.end >= s.start for s in spans)
 
 
 def _clusters(bends: Sequence[Atom], s: RuleSettings) -> list[list[Atom]]:
@@ -188,7 +201,8 @@ def _contacts(atoms: Sequence[Atom], hand: str, folds: Sequence[Sequence[Atom]],
         for a in reaches
         if -a.run.change >= s.reach_change
         and a.run.last <= s.touch_reach
-        and not any(_overlap(a.run, f) > 0.3 for f in spans)
+        and a.bends[a.finger] <= s.pinch_bend_max  # a folded finger's tip lies by the thumb without meeting it
+        and not _meets(a.run, spans)
     ]
     groups: list[list[Atom]] = []
     for atom in closing:
@@ -197,6 +211,7 @@ def _contacts(atoms: Sequence[Atom], hand: str, folds: Sequence[Sequence[Atom]],
         else:
             groups.append([atom])
     pieces: list[_Piece] = []
+    lifted: set[int] = set()
     for group in groups:
         nearest = min(a.run.last for a in group)
         group = [a for a in group if a.run.last <= nearest + s.touch_margin]
@@ -213,17 +228,29 @@ def _contacts(atoms: Sequence[Atom], hand: str, folds: Sequence[Sequence[Atom]],
         explains = _bends_within(atoms, group, span)
         if lifts:
             away = _span(lifts)
+            lifted |= {id(a) for a in lifts}
             explains += _bends_within(atoms, group, away)
             quick = away.end - span.start <= s.tap_s and away.start - span.end <= 0.12
             if quick:
                 run = Run(0, 1, span.start, away.end)
-                pieces.append(_Piece(_event(hand, "tap", fingers, run, s, contact="thumb"), explains))
+                motion = "flick" if _is_flick(group, span, away, atoms, s) else "tap"
+                pieces.append(_Piece(_event(hand, motion, fingers, run, s, contact="thumb"), explains))
                 continue
             pieces.append(_Piece(_event(hand, "release", fingers, away, s, contact="thumb"), []))
         pieces.append(_Piece(_event(hand, "pinch", fingers, span, s, contact="thumb"), explains))
-    if not any(p.event.motion == "pinch" for p in pieces):
-        pieces += _late_release(reaches, atoms, hand, spans, s)
-    return pieces
+    first = min((p.event.start for p in pieces), default=float("inf"))
+    return pieces + _late_release(
+        [a for a in reaches if id(a) not in lifted and a.run.end <= first], atoms, hand, spans, s
+    )
+
+
+def _is_flick(group: Sequence[Atom], span: Run, away: Run, atoms: Sequence[Atom], s: RuleSettings) -> bool:
+    """One finger leaves the thumb in a snap, straighter than it came."""
+    lasting = away.end - away.start
+    if len(group) != 1 or lasting > s.flick_s or lasting > s.flick_share * (span.end - span.start):
+        return False
+    bends = [a.run for a in atoms if a.kind == "bend" and a.finger == group[0].finger and _overlap(a.run, away) > 0.3]
+    return any(-r.change >= 60.0 for r in bends)
 
 
 def _late_release(
@@ -233,25 +260,17 @@ def _late_release(
     opening = [
         a
         for a in reaches
-        if a.run.change >= s.reach_change
-        and a.run.first <= s.touch_reach
-        and not any(_overlap(a.run, f) > 0.3 for f in folds)
+        if a.run.change >= s.reach_change and a.run.first <= s.touch_reach and not _meets(a.run, folds)
     ]
     if not opening:
         return []
     nearest = min(opening, key=lambda a: a.run.first)
     group = [
-        a
-        for a in opening
-        if _overlap(a.run, nearest.run) > 0.3 and a.run.first <= nearest.run.first + s.touch_margin
+        a for a in opening if _overlap(a.run, nearest.run) > 0.3 and a.run.first <= nearest.run.first + s.touch_margin
     ]
     fingers = tuple(FINGERS[i] for i in sorted({a.finger for a in group}))
     span = _span(group)
-    return [
-        _Piece(
-            _event(hand, "release", fingers, span, s, contact="thumb"), _bends_within(atoms, group, span)
-        )
-    ]
+    return [_Piece(_event(hand, "release", fingers, span, s, contact="thumb"), _bends_within(atoms, group, span))]
 
 
 def _bends_within(atoms: Sequence[Atom], group: Sequence[Atom], span: Run) -> list[Atom]:
@@ -264,8 +283,7 @@ def _bends_within(atoms: Sequence[Atom], group: Sequence[Atom], span: Run) -> li
 def _excused(atom: Atom, contacts: Sequence[_Piece]) -> bool:
     """Whether a bend is a by-product of a contact: a neighbour that moved along while a finger met the thumb."""
     return any(
-        _overlap(atom.run, Run(0, 1, p.event.start - 0.1, p.event.end + 0.1)) > 0.4
-        and abs(atom.run.change) < 100.0
+        _overlap(atom.run, Run(0, 1, p.event.start - 0.1, p.event.end + 0.1)) > 0.4 and abs(atom.run.change) < 100.0
         for p in contacts
     )
 
@@ -281,23 +299,29 @@ def _side_contacts(
     """Thumb taps, touches, slides and swipes on the index finger's side."""
     busy = [_span(f) for f in folds] + [Run(0, 1, p.event.start, p.event.end) for p in contacts]
     pieces = []
+    for atom in (a for a in atoms if a.kind == "lift" and not _meets(a.run, busy)):
+        away = Run(0, 1, atom.run.start, atom.run.end + 0.2)
+        explains = [a for a in atoms if a.kind == "bend" and a.finger == 0 and _overlap(a.run, away) > 0.3]
+        pieces.append(_Piece(_event(hand, "release", ("thumb",), away, s, contact="index"), explains))
     for atom in (a for a in atoms if a.kind == "side"):
         run = atom.run
-        if any(_overlap(run, b) > 0.3 for b in busy):
+        if _meets(run, busy):
             continue
         wide = Run(0, 1, run.start - 0.3, run.end + 0.3)
         explains = [a for a in atoms if a.kind == "bend" and a.finger == 0 and _overlap(a.run, wide) > 0.3]
         lasting = run.end - run.start
+        # the thumb comes and goes besides touching: about two thirds of the touch each way for a swipe
+        whole = Run(0, 1, run.start - max(0.64 * lasting, 0.12), run.end + max(0.64 * lasting, 0.12))
         if abs(run.change) >= s.slide_min or abs(atom.across) >= s.slide_min:
             along = abs(run.change) >= abs(atom.across)
             if lasting <= s.swipe_thumb_s:
                 direction = _thumb_direction(hand, run.change if along else atom.across, along)
-                event = _event(hand, "swipe", ("thumb",), run, s, contact="index", direction=direction)
+                event = _event(hand, "swipe", ("thumb",), whole, s, contact="index", direction=direction)
             else:
                 direction = ("tip" if run.change > 0 else "base") if along else "across"
                 event = _event(hand, "slide", ("thumb",), run, s, contact="index", direction=direction)
-        elif lasting <= s.tap_s:
-            event = _event(hand, "tap", ("thumb",), run, s, contact="index")
+        elif not atom.stays:
+            event = _event(hand, "tap", ("thumb",), whole, s, contact="index")
         else:
             event = _event(hand, "touch", ("thumb",), Run(0, 1, run.start - 0.25, run.start + 0.1), s, contact="index")
         pieces.append(_Piece(event, explains))
@@ -341,7 +365,9 @@ def _spreads(
 def _travels(atoms: Sequence[Atom], hand: str, view: str, s: RuleSettings) -> list[FingerEvent]:
     """Waves (sideways, to and fro) and swipes (one fast way) of the whole hand."""
     events: list[FingerEvent] = []
-    sideways = sorted((a.run for a in atoms if a.kind == "x" and abs(a.run.change) >= s.wave_min), key=lambda r: r.start)
+    sideways = sorted(
+        (a.run for a in atoms if a.kind == "x" and abs(a.run.change) >= s.wave_min), key=lambda r: r.start
+    )
     waves: list[list[Run]] = []
     for run in sideways:
         if waves and run.start - waves[-1][-1].end < 0.3 and run.change * waves[-1][-1].change < 0:
@@ -407,20 +433,45 @@ def _air_taps(events: Iterable[FingerEvent], s: RuleSettings) -> list[FingerEven
     return out
 
 
+#: what undoes a motion: there, back and there again is the motion twice
+_BACK = {"curl": "extend", "extend": "curl", "grab": "open", "open": "grab", "spread": "close", "close": "spread",
+         "pinch": "release", "release": "pinch"}  # fmt: skip
+#: a way back that pauses longer than this is a motion of its own
+_BACK_PAUSE_S = 0.15
+
+
 def merge_repeats(events: Iterable[FingerEvent], gap: float) -> list[FingerEvent]:
-    """Equal events in a row, or equal pairs (there and back) in a row, become one with `repeat`."""
-
-    def key(e: FingerEvent) -> tuple[object, ...]:
-        return (e.hand, e.motion, e.fingers, e.direction, e.contact)
-
+    """Equal events in a row become one with `repeat`; so does there, at once back, and there again."""
     out: list[FingerEvent] = []
     for event in order(events):
-        last = out[-1] if out else None
-        if last is not None and key(last) == key(event) and event.start - last.end <= gap:
-            out[-1] = replace(last, end=max(last.end, event.end), repeat=last.repeat + event.repeat)
-        else:
-            out.append(event)
+        same = [i for i, e in enumerate(out) if _alike(e, event)]
+        if same:
+            last = out[same[-1]]
+            between = [e for e in out[same[-1] + 1 :] if e.hand == event.hand and set(e.parts()) & set(event.parts())]
+            undone = (
+                len(between) == 1
+                and between[0].motion == _BACK.get(event.motion)
+                and between[0].fingers == event.fingers
+                and between[0].start - last.end <= _BACK_PAUSE_S
+                and event.start - between[0].end <= _BACK_PAUSE_S
+            )
+            if undone or (not between and event.start - last.end <= gap):
+                out[same[-1]] = replace(last, end=max(last.end, event.end), repeat=last.repeat + event.repeat)
+                out = [e for e in out if not (undone and e is between[0])]
+                continue
+        out.append(event)
     return out
+
+
+def _alike(a: FingerEvent, b: FingerEvent) -> bool:
+    """Equal but for manner and time."""
+    return (a.hand, a.motion, a.fingers, a.direction, a.contact) == (
+        b.hand,
+        b.motion,
+        b.fingers,
+        b.direction,
+        b.contact,
+    )
 
 
 def _event(

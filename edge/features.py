@@ -64,7 +64,7 @@ def _angles(u: Array, v: Array) -> Array:
         axis=-1,
     )
     sine = np.sqrt(np.einsum("ij,ij->i", cross, cross))
-    return np.degrees(np.arctan2(sine, np.einsum("ij,ij->i", u, v)))  # type: ignore[no-any-return]
+    return np.asarray(np.degrees(np.arctan2(sine, np.einsum("ij,ij->i", u, v))))
 
 
 class HandScale:
@@ -143,10 +143,9 @@ class PoseReader:
 
     def _image_points(self, frame: HandFrame) -> Array | None:
         """Image landmarks in units of image width, square pixels; z = 0 where the tracker gives none."""
-        points = frame.landmarks[self.slot]
+        points: Array = frame.landmarks[self.slot].copy()
         if not np.isfinite(points[:, :2]).all():
             return None
-        points = points.copy()
         width, height = frame.image_size
         if width and height:
             points[:, 1] *= height / width

@@ -101,14 +101,17 @@ class Captioner:
         if view not in VIEWS:
             raise SourceError(f"The camera view must be one of {', '.join(VIEWS)}, found {view!r}.")
         opened = Bundle.open(bundle)
+        sees: HandTracker | None
         if isinstance(tracker, str):
-            from edge.hands import open_tracker
+            from edge.hands.backends import open_tracker
 
-            tracker = open_tracker(tracker, max_hands=max_hands, mirrored=mirrored)
+            sees = open_tracker(tracker, max_hands=max_hands, mirrored=mirrored)
+        else:
+            sees = tracker
         recogniser = RuleRecogniser(opened.rules, view)
         return cls(
             recogniser,
-            tracker=tracker,
+            tracker=sees,
             language=language,
             style=style,
             detail=detail,
@@ -128,9 +131,7 @@ class Captioner:
         if self.tracker is not None:
             self.tracker.close()
 
-    def push(
-        self, frame: NDArray[np.uint8] | HandFrame | Sequence[HandFrame], t_ns: int | None = None
-    ) -> list[Event]:
+    def push(self, frame: NDArray[np.uint8] | HandFrame | Sequence[HandFrame], t_ns: int | None = None) -> list[Event]:
         """Take a frame (RGB [H,W,3] uint8 with its time stamp, a HandFrame, or several); returns what is new.
 
         Raises SourceError for pixels without a tracker, a time stamp or the right shape.
@@ -143,7 +144,9 @@ class Captioner:
         if t_ns is None:
             raise SourceError("A picture was pushed without a time stamp: pass t_ns, nanoseconds of its source.")
         if self.tracker is None:
-            raise SourceError("A picture was pushed, but this captioner has no hand tracker: open it with tracker='native'.")
+            raise SourceError(
+                "A picture was pushed, but this captioner has no hand tracker: open it with tracker='native'."
+            )
         if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
             raise SourceError(f"A picture must be [height, width, 3] uint8 RGB, found {frame.shape} {frame.dtype}.")
         early = self._check_time(int(t_ns))

@@ -21,6 +21,11 @@ from edge.errors import SinkError, SourceError
 from edge.hands.frame import VIEWS, Array, HandFrame
 
 RECORDING_SCHEMA = 1
+#: fields stored as they are
+_ARRAYS = (
+    *("t_ns", "landmarks", "world", "wrist", "presence", "track_id", "keyframes", "appearance", "events"),
+    *("mirrored", "view", "appearance_digest", "score_json"),
+)
 
 
 def _nans(frames: int, *shape: int) -> Array:
@@ -107,11 +112,7 @@ class Recording:
     def save(self, path: str | Path) -> None:
         """Write atomically: a reader sees the whole recording or the old one. Raises SinkError."""
         path = Path(path)
-        arrays: dict[str, Any] = {
-            name: np.asarray(getattr(self, name))
-            for name in ("t_ns", "landmarks", "world", "wrist", "presence", "track_id", "keyframes", "appearance",
-                         "events", "mirrored", "view", "appearance_digest", "score_json")  # fmt: skip
-        }
+        arrays: dict[str, Any] = {name: np.asarray(getattr(self, name)) for name in _ARRAYS}
         arrays["schema"] = np.asarray(RECORDING_SCHEMA)
         arrays["image_size"] = np.asarray(self.image_size, np.int64)
         arrays["label_names"] = np.asarray(self.label_names or [], dtype=str)

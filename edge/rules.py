@@ -14,7 +14,7 @@ import numpy as np
 from edge.channels import Channel, ChannelSettings, Run
 from edge.compose import Atom, RuleSettings, compose
 from edge.features import Pose, PoseReader
-from edge.hands.frame import LEFT, RIGHT, HandFrame
+from edge.hands.frame import LEFT, RIGHT, Array, HandFrame
 from edge.score import HANDS, FingerEvent, Score, order
 
 #: A hand unseen for this long begins anew: its next pose is not compared with its last.
@@ -27,6 +27,8 @@ _SPREAD = ChannelSettings(leave=5.0, turn=5.0)
 _ROLL = ChannelSettings(leave=16.0, turn=16.0, smooth_s=0.05)
 _PLACE = ChannelSettings(leave=0.25, turn=0.2, base_s=0.6)
 _DEPTH = ChannelSettings(leave=0.6, turn=0.5, base_s=0.6, smooth_s=0.08)
+#: the thumb has come to rest on a finger when it has not slid for this long
+_SIDE_STILL_S = 0.2
 
 
 class HandRules:
@@ -137,7 +139,7 @@ def _reaches(pose: Pose) -> tuple[float, ...]:
     return tuple(r if i != i else 0.5 * (r + min(r, i)) for r, i in zip(reach, image, strict=True))
 
 
-def _turn(before: np.ndarray, now: np.ndarray) -> float:
+def _turn(before: Array, now: Array) -> float:
     """Rotation about the forearm's axis (wrist -> middle knuckle) between two palm frames, degrees; + = cw.
 
     + is the right-handed sense about that axis in camera axes (x right, y down, z away), which the person
@@ -153,7 +155,10 @@ def _turn(before: np.ndarray, now: np.ndarray) -> float:
 
 
 class _SideContact:
-    """The thumb tip on the side of the index finger: an episode with its way along and across the finger."""
+    """The thumb tip on the side of the index finger: an episode with its way along and across the finger.
+
+    A touch that stays still for `stay_s` is told at once (kind "side"), and its end later (kind "lift").
+    """
 
     def __init__(self, settings: RuleSettings) -> None:
         self.settings = settings
@@ -161,41 +166,52 @@ class _SideContact:
 
     def reset(self) -> None:
         self._near = False
-        self._start = 0.0
+        self._told = False
         self._track: list[tuple[float, float, float]] = []
-        self._free_since: float | None = None
+        self._was_free = False
 
     @property
     def running(self) -> bool:
-        return self._near and len(self._track) > 1 and self._track[-1][0] - self._start < 1.0
+        """Whether the thumb lies on the finger and has not come to rest there."""
+        return self._near and not self._told
 
     def push(self, pose: Pose, bends: tuple[float, ...], reaches: tuple[float, ...]) -> Atom | None:
-        """Follow the distance thumb tip - index side; returns the episode when the thumb lifts."""
+        """Follow the distance thumb tip - index side; returns what has become known."""
+        s = self.settings
         along, across, far = _on_index(pose.local)
-        limit = self.settings.side_reach
-        straight = bends[1] < 150.0
+        beside = bends[1] < s.side_bend_max
+        t = pose.t
         if not self._near:
-            if far < limit and 0.05 < along < 0.9 and straight and self._free_since is not None:
-                self._near = True
-                self._start = pose.t
-                self._track = [(pose.t, along, across)]
-            elif far > 1.5 * limit:
-                self._free_since = pose.t
+            if far > 1.4 * s.side_reach:
+                self._was_free = True
+            elif far < s.side_reach and 0.05 < along < 0.9 and beside and self._was_free:
+                self._near, self._told = True, False
+                self._track = [(t, along, across)]
             return None
-        self._track.append((pose.t, along, across))
-        if far < 1.4 * limit and straight:
-            return None
+        track = self._track
+        if far < 1.4 * s.side_reach and beside:
+            track.append((t, along, across))
+            if self._told or t - track[0][0] < s.side_stay_s or not self._settled(t):
+                return None
+            self._told = True
+            return self._episode(bends, reaches, until=t - _SIDE_STILL_S)
         self._near = False
-        track = [p for p in self._track if p[0] <= pose.t]
-        tail = track[-2] if len(track) > 1 else track[-1]
-        run = Run(track[0][1], tail[1], self._start, tail[0])
-        self._track = []
-        if run.end - run.start > 1.5:
-            return None
-        return Atom("side", 1, run, bends, reaches, across=tail[2] - track[0][2])
+        if self._told:
+            return Atom("lift", 1, Run(0.0, 1.0, track[-1][0], t), bends, reaches)
+        return self._episode(bends, reaches, until=track[-1][0])
+
+    def _episode(self, bends: tuple[float, ...], reaches: tuple[float, ...], *, until: float) -> Atom:
+        (start, first, first_across), (_, last, last_across) = self._track[0], self._track[-1]
+        run = Run(first, last, start, until)
+        return Atom("side", 1, run, bends, reaches, across=last_across - first_across, stays=self._told)
+
+    def _settled(self, t: float) -> bool:
+        """Whether the thumb has kept its place on the finger for a moment."""
+        recent = np.array([p[1:] for p in self._track if p[0] >= t - _SIDE_STILL_S])
+        return bool(np.ptp(recent, axis=0).max() < 0.06)
 
 
-def _on_index(local: np.ndarray) -> tuple[float, float, float]:
+def _on_index(local: Array) -> tuple[float, float, float]:
     """Thumb tip against the index finger (MCP to TIP): position along 0..1, offset out of the palm, distance."""
     tip = local[4]
     best = (0.0, 0.0, math.inf)
@@ -271,4 +287,3 @@ class RuleRecogniser:
         """Drop the runs that ended before this time (seconds): they were spoken, or too small to be."""
         for rules in self._hands:
             rules.atoms = [a for a in rules.atoms if a.run.end >= before]
-

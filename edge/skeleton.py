@@ -6,10 +6,12 @@ atan2(|u x v|, u.v), never acos: float32 acos is off by 5e-4 near a straight fin
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.floating]
+Array = NDArray[Any]
 
 JOINTS = (
     "WRIST",
@@ -39,17 +41,17 @@ XR_AXES = np.array([1.0, -1.0, -1.0])
 
 def angle(u: Array, v: Array) -> Array:
     """Unsigned angle between vectors [..., 3], radians."""
-    return np.arctan2(np.linalg.norm(np.cross(u, v), axis=-1), np.sum(u * v, axis=-1))
+    return np.asarray(np.arctan2(np.linalg.norm(np.cross(u, v), axis=-1), np.sum(u * v, axis=-1)))
 
 
 def unit(v: Array) -> Array:
     """Vectors [..., 3] at length 1; a zero vector stays zero."""
-    return v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-9)
+    return np.asarray(v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-9))
 
 
 def palm_length(joints: Array) -> Array:
     """Wrist to middle knuckle, [...], in the units of `joints`: the length everything is measured by."""
-    return np.linalg.norm(joints[..., MIDDLE_MCP, :] - joints[..., WRIST, :], axis=-1)
+    return np.asarray(np.linalg.norm(joints[..., MIDDLE_MCP, :] - joints[..., WRIST, :], axis=-1))
 
 
 def palm_frame(joints: Array, *, left: bool | NDArray[np.bool_] = False) -> Array:
@@ -71,7 +73,7 @@ def to_palm(joints: Array, *, left: bool | NDArray[np.bool_] = False, scale: Arr
     """Joints [..., 21, 3] in palm axes, wrist at the origin, in palm lengths (or in `scale`)."""
     size = palm_length(joints) if scale is None else np.asarray(scale)
     local = (joints - joints[..., :1, :]) @ palm_frame(joints, left=left)
-    return local / np.maximum(size, 1e-9)[..., None, None]
+    return np.asarray(local / np.maximum(size, 1e-9)[..., None, None])
 
 
 def flexion(joints: Array) -> Array:
@@ -87,7 +89,7 @@ def flexion(joints: Array) -> Array:
 
 def tip_distances(joints: Array) -> Array:
     """Thumb tip to the four other fingertips [..., 4], in the units of `joints`."""
-    return np.linalg.norm(joints[..., TIPS[1:], :] - joints[..., TIPS[:1], :], axis=-1)
+    return np.asarray(np.linalg.norm(joints[..., TIPS[1:], :] - joints[..., TIPS[:1], :], axis=-1))
 
 
 def spread(joints: Array) -> Array:
@@ -103,7 +105,7 @@ def spread(joints: Array) -> Array:
 
 def mirror(joints: Array) -> Array:
     """Joints reflected in x: a left hand becomes a right hand."""
-    return joints * np.array([-1.0, 1.0, 1.0], dtype=joints.dtype)
+    return np.asarray(joints * np.array([-1.0, 1.0, 1.0], dtype=joints.dtype))
 
 
 def chirality(joints: Array) -> Array:
@@ -115,14 +117,14 @@ def chirality(joints: Array) -> Array:
     normal = palm_frame(joints)[..., :, 2]
     mcp, tip = joints[..., CHAINS[1:, 0], :], joints[..., CHAINS[1:, 3], :]
     bend = np.mean(np.sum((tip - mcp) * normal[..., None, :], axis=-1), axis=-1)
-    return bend / np.maximum(palm_length(joints), 1e-9)
+    return np.asarray(bend / np.maximum(palm_length(joints), 1e-9))
 
 
 def from_openxr(joints: Array) -> Array:
     """OpenXR's 26 joints [..., 26, 3] (x right, y up, z back, metres) -> 21 landmarks, our axes."""
-    return joints[..., OPENXR_TO_21, :] * XR_AXES.astype(joints.dtype)
+    return np.asarray(joints[..., OPENXR_TO_21, :] * XR_AXES.astype(joints.dtype))
 
 
 def from_webxr(joints: Array) -> Array:
     """WebXR's 25 joints [..., 25, 3] (x right, y up, z back, metres) -> 21 landmarks, our axes."""
-    return joints[..., WEBXR_TO_21, :] * XR_AXES.astype(joints.dtype)
+    return np.asarray(joints[..., WEBXR_TO_21, :] * XR_AXES.astype(joints.dtype))
