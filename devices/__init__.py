@@ -1,0 +1,1 @@
+"""Boards: what they can do, and what was measured on them."""

@@ -1,0 +1,166 @@
+"""`figop bench`: measured figures, as a table and as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from devices.bench_hands import Entries, compare, pin, watch_entries
+from edge.errors import FigopError, SinkError, SourceError
+from edge.hands.backends import TRACKERS, open_tracker
+from edge.recording import Recording
+
+#: What the native tracker must reach against mediapipe; by number of hands allowed.
+SPEEDUP_BAR = {1: 1.1, 2: 1.6}
+DISTANCE_BAR, FOUND_BAR = 0.05, 0.98
+FOUND_MS_BAR, FALSE_BAR = 333.0, 0.01
+_VIDEOS = (".mp4", ".webm", ".avi", ".mov", ".gif")
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verb `bench`."""
+    bench = subparsers.add_parser("bench", help="measure speed and accuracy on this machine")
+    kinds = bench.add_subparsers(dest="bench", required=True)
+
+    hands = kinds.add_parser("hands", help="two hand trackers, paired on one core: speed, and how far they agree")
+    hands.add_argument("--video", type=Path, required=True, help="a video of hands")
+    hands.add_argument("--vs", choices=[*TRACKERS, "none"], default="mediapipe", help="the reference tracker")
+    hands.add_argument("--max-hands", type=int, choices=(1, 2), default=1)
+    hands.add_argument("--frames", type=int, default=None, help="at most so many frames")
+    hands.set_defaults(run=run_hands)
+
+    second = kinds.add_parser("second-hand", help="how soon an entering hand is found, and how often one is invented")
+    second.add_argument("clips", type=Path, nargs="+", help="videos, or folders of them, each beside its true .npz")
+    second.add_argument("--tracker", choices=TRACKERS, default="native")
+    second.set_defaults(run=run_second_hand)
+
+    for parser in (hands, second):
+        parser.add_argument("--core", type=int, default=None, help="run on this core (default: the last one)")
+        parser.add_argument("--check", action="store_true", help="exit with 1 unless the bars hold")
+        parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+        parser.add_argument("-o", "--output", type=Path, default=None, help="also write the JSON here")
+
+
+def run_hands(args: argparse.Namespace) -> int:
+    """`figop bench hands`."""
+    core = pin(args.core)
+    ours = open_tracker("native", max_hands=args.max_hands)
+    theirs = None if args.vs == "none" else open_tracker(args.vs, max_hands=args.max_hands)
+    try:
+        row = compare(args.video, ours, theirs, args.frames)
+    finally:
+        for tracker in (ours, theirs):
+            if tracker is not None:
+                tracker.close()
+    result = {"bench": "hands", "video": args.video.name, "reference": args.vs, "max_hands": args.max_hands, **row}
+    bars: dict[str, bool] = {}
+    if theirs is not None:
+        parity = row["parity"]
+        bars = {
+            f"speedup >= {SPEEDUP_BAR[args.max_hands]}": row["speedup"] >= SPEEDUP_BAR[args.max_hands],
+            f"median distance <= {DISTANCE_BAR} palm lengths": parity["distance_median"] <= DISTANCE_BAR,
+            f"found on >= {FOUND_BAR:.0%} of frames": parity["found_frames_share"] >= FOUND_BAR,
+        }
+    return _report(args, result, bars, core)
+
+
+def run_second_hand(args: argparse.Namespace) -> int:
+    """`figop bench second-hand`."""
+    core = pin(args.core)
+    pairs = _pairs(args.clips)
+    entries = Entries()
+    tracker = open_tracker(args.tracker, max_hands=2)
+    try:
+        for video, truth in pairs:
+            watch_entries(video, Recording.load(truth), tracker, entries)
+    finally:
+        tracker.close()
+    row = entries.row()
+    result = {"bench": "second-hand", "tracker": args.tracker, "clips": len(pairs), **row}
+    bars = {}
+    if row["entries"]:
+        late = row["found_ms_p95"]
+        bars[f"found within {FOUND_MS_BAR:.0f} ms (p95)"] = late is not None and late <= FOUND_MS_BAR
+    if row["handless_frames"]:
+        bars[f"false hands on <= {FALSE_BAR:.0%} of handless frames"] = row["false_hand_share"] <= FALSE_BAR
+    return _report(args, result, bars, core)
+
+
+def _pairs(clips: list[Path]) -> list[tuple[Path, Path]]:
+    videos: list[Path] = []
+    for clip in clips:
+        videos += sorted(v for v in clip.iterdir() if v.suffix in _VIDEOS) if clip.is_dir() else [clip]
+    pairs = [(video, video.with_suffix(".npz")) for video in videos]
+    for video, truth in pairs:
+        if not truth.is_file():
+            raise SourceError(f"{video} has no true recording beside it: {truth.name} is missing.")
+    if not pairs:
+        raise SourceError(f"There is no video in {', '.join(map(str, clips))}.")
+    return pairs
+
+
+def host() -> dict[str, Any]:
+    """What the figures were measured on."""
+    cpu = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        cpu = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), cpu)
+    except OSError:
+        pass
+    versions = {}
+    for package in ("numpy", "opencv-python-headless", "ai-edge-litert", "tflite-runtime", "mediapipe"):
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {"cpu": cpu, "machine": platform.machine(), "python": platform.python_version(), "versions": versions}
+
+
+def _report(args: argparse.Namespace, result: dict[str, Any], bars: dict[str, bool], core: int | None) -> int:
+    result |= {"core": core, "bars": bars, "host": host()}
+    text = json.dumps(result, indent=2)
+    if args.json:
+        print(text)
+    else:
+        for line in _lines(result):
+            print(line)
+        for bar, holds in bars.items():
+            print(f"{'holds ' if holds else 'FAILS '} {bar}")
+    if args.output:
+        try:
+            args.output.parent.mkdir(parents=True, exist_ok=True)
+            args.output.write_text(text + "\n")
+        except OSError as error:
+            raise SinkError(f"{args.output} could not be written: {error.strerror or error}.") from error
+    return 1 if args.check and not (bars and all(bars.values())) else 0
+
+
+def _lines(result: dict[str, Any]) -> list[str]:
+    lines = []
+    for name, value in result.items():
+        if name in ("bars", "host"):
+            continue
+        shown = "  ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+        lines.append(f"{name:28} {shown}")
+    return lines
+
+
+def main() -> int:
+    """`python -m devices.bench`, for a checkout that is not installed."""
+    parser = argparse.ArgumentParser(prog="figop")
+    add_parser(parser.add_subparsers(required=True))
+    args = parser.parse_args(["bench", *sys.argv[1:]])
+    try:
+        return int(args.run(args))
+    except FigopError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
