@@ -46,6 +46,8 @@ class Timeline:
             if isinstance(event, Caption):
                 self._captions.pop(event.id, None)  # the newest revision stands last
                 self._captions[event.id] = event
+            elif isinstance(event, GestureEnd) and event.confidence == 0.0:  # withdrawn: it was none after all
+                self._gestures.pop(event.id, None)
             elif isinstance(event, GestureStart) and event.event is not None:
                 over = isinstance(event, GestureEnd)
                 self._gestures[event.id] = (event.event, over, not over)
@@ -58,7 +60,7 @@ class Timeline:
 
     def finals(self) -> list[Caption]:
         """Final captions in order of time."""
-        return sorted((c for c in self._captions.values() if c.final), key=lambda c: (c.t_start, c.t_end))
+        return sorted((c for c in self._captions.values() if c.final and c.text), key=lambda c: (c.t_start, c.t_end))
 
     def provisional(self) -> Caption | None:
         """The caption of the phrase that still runs."""

@@ -1,0 +1,1 @@
+"""The verbs of `figop` that belong to the runtime, one module each."""

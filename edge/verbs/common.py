@@ -1,0 +1,183 @@
+"""What the verbs share: their options, and the way from a source to captions, files and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.events import Event
+from edge.hands.frame import VIEWS, HandFrame
+from edge.play import Outcome, play
+from edge.sinks import NAMES, Sink, check_paths, open_sinks
+from edge.sources import RecordingSource, Source
+
+#: Options of the outputs: name, what it is.
+_OUTPUTS: Mapping[str, str] = {
+    "events": "every event as a JSON line",
+    "srt": "captions as SubRip subtitles",
+    "vtt": "captions as WebVTT subtitles",
+    "overlay": "video with skeleton, captions and a lane for each finger (.webm, .mkv or .mp4; VP9)",
+    "score": "the motion score as a picture (.png)",
+    "record": "the landmarks as a recording (.npz)",
+}
+
+
+def positive(text: str) -> float:
+    """A number above 0, for argparse."""
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be above 0, found {text}")
+    return value
+
+
+def add_json(parser: argparse.ArgumentParser, what: str = "print events as JSON lines, nothing else") -> None:
+    """--json, which every verb has."""
+    parser.add_argument("--json", action="store_true", help=what)
+
+
+def add_outputs(parser: argparse.ArgumentParser) -> None:
+    """Where results go."""
+    group = parser.add_argument_group("outputs (nothing is written unless asked for)")
+    listed = ", ".join(NAMES.values())
+    group.add_argument("-o", "--out", type=Path, metavar="DIR", help=f"folder for {listed}")
+    for name, text in _OUTPUTS.items():
+        group.add_argument(f"--{name}", type=Path, metavar="FILE", help=text)
+    group.add_argument("--force", action="store_true", help="replace files that exist")
+
+
+def add_captioning(parser: argparse.ArgumentParser, *, tracked: bool = True) -> None:
+    """Which bundle captions, and what the camera sees; `tracked` = hands have to be found in pictures."""
+    group = parser.add_argument_group("captioning")
+    group.add_argument("--bundle", default="figop-base", help="name, folder or .figop file (default: %(default)s)")
+    group.add_argument("--language", default="en", help="language of the captions (default: %(default)s)")
+    group.add_argument("--style", choices=("descriptive", "instruction"), default="descriptive", help="wording")
+    group.add_argument("--detail", choices=("short", "normal", "detailed"), default="normal", help="how much is said")
+    add_camera_view(group, tracked=tracked)
+
+
+def add_camera_view(group: Any, *, tracked: bool = True) -> None:
+    """How the camera stands to the person, and how hands are tracked."""
+    group.add_argument(
+        "--camera-view",
+        choices=VIEWS,
+        help="the camera faces the person, or looks from the person's head (default: facing, or the recording's own)",
+    )
+    if tracked:
+        group.add_argument(
+            "--mirrored", action="store_true", help="the pictures are a selfie view, left and right swapped"
+        )
+        group.add_argument("--max-hands", type=int, choices=(1, 2), default=2, help="(default: %(default)s)")
+        group.add_argument(
+            "--tracker", choices=("native", "mediapipe"), default="native", help="(default: %(default)s)"
+        )
+
+
+def outputs(args: argparse.Namespace) -> dict[str, Path]:
+    """The files that were asked for, by name."""
+    paths = {name: args.out / file for name, file in NAMES.items()} if getattr(args, "out", None) else {}
+    return paths | {name: path for name in _OUTPUTS if (path := getattr(args, name, None)) is not None}
+
+
+class _JsonStdout:
+    """Events as JSON lines on stdout, each flushed."""
+
+    def write(self, rgb: NDArray[np.uint8] | None, hands: HandFrame | None, events: Sequence[Event]) -> None:
+        for event in events:
+            print(json.dumps(event.to_dict(), ensure_ascii=False, allow_nan=False), flush=True)
+
+    def close(self) -> None:
+        """stdout stays open."""
+
+
+def caption_source(
+    source: Source,
+    args: argparse.Namespace,
+    *,
+    extra: Callable[[str], Sequence[Sink]] = lambda view: (),
+    seconds: float | None = None,
+    pace: Callable[[int], None] | None = None,
+    where: Path | None = None,
+) -> Outcome:
+    """Caption a source as the options say. Raises FigopError for what cannot be begun.
+
+    `extra` makes further sinks once everything else has opened; `where` is the source's own file, never overwritten.
+    """
+    from edge.pipeline import Captioner
+
+    paths = outputs(args)
+    try:
+        check_paths(paths, force=args.force, source=where)
+        recorded = isinstance(source, RecordingSource)
+        view = args.camera_view or source.view or "facing"
+        mirrored = bool(source.mirrored) if recorded else args.mirrored
+        captioner = Captioner.open(
+            args.bundle,
+            view=view,
+            mirrored=mirrored,
+            max_hands=getattr(args, "max_hands", 2),
+            tracker=None if recorded else args.tracker,
+            language=args.language,
+            style=args.style,
+            detail=args.detail,
+        )
+    except BaseException:
+        source.close()
+        raise
+    with captioner:
+        digest = captioner.tracker.appearance_digest if captioner.tracker is not None else ""
+        if recorded and isinstance(source, RecordingSource):
+            digest = source.recording.appearance_digest
+        about = {"mirrored": mirrored, "appearance_digest": digest}
+        sinks = open_sinks(paths, title=source.name, fps=source.fps, view=view, live=source.live, recording=about)
+        try:
+            sinks += extra(view)
+            sinks.append(_JsonStdout() if args.json else terminal(source))
+        except BaseException:
+            for sink in sinks:
+                sink.close()
+            raise
+        return play(source, captioner, sinks, seconds=seconds, pace=pace)
+
+
+def terminal(source: Source) -> Sink:
+    """The captions on this terminal."""
+    from rich.console import Console
+
+    from edge.terminal import Terminal
+
+    return Terminal(Console(highlight=False), source.name, total=source.count, live=source.live)
+
+
+def finish(outcome: Outcome, args: argparse.Namespace, next_command: str) -> int:
+    """Tell what was written and what to do next; the exit code."""
+    from edge.cli import INTERRUPTED, PARTLY
+
+    if not args.json:
+        for path in outputs(args).values():
+            if path.exists():
+                print(f"wrote {path}")
+        if not outcome.captions and outcome.frames and not outcome.error:
+            print(f"No finger motion was seen in {outcome.frames} frames.")
+    if outcome.error is not None:
+        sys.stdout.flush()
+        if not outcome.frames:
+            raise outcome.error
+        print(f"figop: {outcome.error}", file=sys.stderr)
+        return PARTLY
+    if not args.json:
+        print(f"Next: {next_command}")
+    return INTERRUPTED if outcome.interrupted else 0
+
+
+def shell(path: Path | str) -> str:
+    """A path as one types it."""
+    import shlex
+
+    return shlex.quote(str(path))

@@ -1,0 +1,45 @@
+"""`figop run`: caption a camera live, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from edge.sinks import Sink
+from edge.verbs.common import add_captioning, add_json, add_outputs, caption_source, finish, outputs, positive
+
+
+def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Add the verb."""
+    parser = subparsers.add_parser("run", help="caption a camera live", description=__doc__)
+    parser.add_argument("--camera", default="0", metavar="N", help="number or device path (default: %(default)s)")
+    parser.add_argument("--fps", type=positive, help="frames a second to ask of the camera")
+    parser.add_argument("--seconds", type=positive, help="stop after so long (default: at Ctrl-C)")
+    parser.add_argument("--view", action="store_true", help="show the picture as a page in a browser on this computer")
+    parser.add_argument("--view-port", type=int, default=8765, metavar="PORT", help="(default: %(default)s)")
+    add_captioning(parser)
+    add_outputs(parser)
+    add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the verb."""
+    from edge.sources import CameraSource
+
+    source = CameraSource(args.camera, fps=args.fps)
+
+    def live_view(view: str) -> Sequence[Sink]:
+        if not args.view:
+            return ()
+        from edge.view import LiveView
+
+        page = LiveView(source.size, view, args.view_port)
+        print(f"The picture is at {page.url}", file=sys.stderr if args.json else sys.stdout, flush=True)
+        return (page,)
+
+    outcome = caption_source(source, args, extra=live_view, seconds=args.seconds)
+    kept = outputs(args).get("record")
+    return finish(outcome, args, f"figop replay {kept}" if kept else "figop record hands.npz --seconds 10")
