@@ -68,8 +68,9 @@ class Channel:
         self._history: deque[tuple[float, float]] = deque()
 
     @property
-    def running(self) -> bool:
-        return self._sign != 0
+    def progressed_at(self) -> float:
+        """When the open run last made visible progress, seconds."""
+        return self._best_t
 
     def progress(self) -> Run | None:
         """The run that is still open, as it stands."""

@@ -42,7 +42,7 @@ class RuleSettings:
     pinch_bend_max: float = 200.0
     slide_min: float = 0.25
     swipe_thumb_s: float = 0.4
-    spread_min: float = 9.0
+    spread_min: float = 10.0
     roll_min: float = 45.0
     roll_masks: float = 70.0
     swipe_min: float = 1.1

@@ -86,10 +86,15 @@ class HandScale:
 
 
 class PoseReader:
-    """Reads one hand's poses; state = its two scales (world and image). One object per track."""
+    """Reads one hand's poses; state = its two scales (world and image). One object per track.
 
-    def __init__(self, slot: int) -> None:
+    `mirrored`: the image landmarks come from a selfie view and are flipped back; world landmarks are of the
+    real scene already.
+    """
+
+    def __init__(self, slot: int, mirrored: bool = False) -> None:
         self.slot = slot
+        self.mirrored = mirrored
         self._world_scale = HandScale()
         self._image_scale = HandScale()
 
@@ -146,6 +151,8 @@ class PoseReader:
         points: Array = frame.landmarks[self.slot].copy()
         if not np.isfinite(points[:, :2]).all():
             return None
+        if self.mirrored:
+            points[:, 0] = 1.0 - points[:, 0]
         width, height = frame.image_size
         if width and height:
             points[:, 1] *= height / width

@@ -115,8 +115,9 @@ class FigopBuffer:
 class PhraseClock:
     """When a phrase starts and ends: consecutive units between two rests.
 
-    `push(t, moving)` returns "open" at the first motion, "close" after `rest_s` of stillness or at the cap,
+    `push(t, moved_at)` returns "open" at the first motion, "close" after `rest_s` of stillness or at the cap,
     else "". The cap closes a phrase that never rests, so that a caption comes at least every `cap_s`.
+    `moved_at` is the time of the newest motion known, -inf when all is still.
     """
 
     def __init__(self, rest_s: float = REST_S, cap_s: float = CAP_S) -> None:
@@ -132,14 +133,13 @@ class PhraseClock:
     def open(self) -> bool:
         return self.start is not None
 
-    def push(self, t: float, moving: bool) -> str:
-        if moving:
-            self.last_motion = t
+    def push(self, t: float, moved_at: float) -> str:
         if self.start is None:
-            if not moving:
+            if moved_at < t - self.rest_s:
                 return ""
-            self.start = t
+            self.start, self.last_motion = t, moved_at
             return "open"
+        self.last_motion = max(self.last_motion, moved_at)
         if t - self.last_motion >= self.rest_s or t - self.start >= self.cap_s:
             return "close"
         return ""

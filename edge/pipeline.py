@@ -108,7 +108,7 @@ class Captioner:
             sees = open_tracker(tracker, max_hands=max_hands, mirrored=mirrored)
         else:
             sees = tracker
-        recogniser = RuleRecogniser(opened.rules, view)
+        recogniser = RuleRecogniser(opened.rules, view, mirrored)
         return cls(
             recogniser,
             tracker=sees,
@@ -234,7 +234,7 @@ class Captioner:
         arrival: float,
     ) -> list[Event]:
         """Phrase logic after a frame has been read."""
-        state = self._phrase.push(frame.t, self.recogniser.moving)
+        state = self._phrase.push(frame.t, self.recogniser.moved_at())
         if state == "close":
             return self._end_phrase(frame.t, stages, arrival)
         if not self._phrase.open:

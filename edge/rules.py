@@ -23,7 +23,7 @@ FORGET_S = 0.35
 #: degrees, reaches 0.03-0.05 palm lengths on rendered-and-tracked clips).
 _BEND = ChannelSettings(leave=14.0, turn=14.0)
 _REACH = ChannelSettings(leave=0.12, turn=0.12)
-_SPREAD = ChannelSettings(leave=5.0, turn=5.0)
+_SPREAD = ChannelSettings(leave=6.0, turn=6.0, smooth_s=0.06)
 _ROLL = ChannelSettings(leave=16.0, turn=16.0, smooth_s=0.05)
 _PLACE = ChannelSettings(leave=0.25, turn=0.2, base_s=0.6)
 _DEPTH = ChannelSettings(leave=0.6, turn=0.5, base_s=0.6, smooth_s=0.08)
@@ -34,9 +34,10 @@ _SIDE_STILL_S = 0.2
 class HandRules:
     """The channels of one hand, and the atoms of the running phrase."""
 
-    def __init__(self, slot: int, settings: RuleSettings) -> None:
+    def __init__(self, slot: int, settings: RuleSettings, mirrored: bool) -> None:
         self.hand = HANDS[slot]
         self.slot = slot
+        self.mirrored = mirrored
         self.settings = settings
         self.atoms: list[Atom] = []
         self.side = _SideContact(settings)
@@ -49,23 +50,21 @@ class HandRules:
 
     def restart(self) -> None:
         """Forget poses (the hand was lost); atoms of the phrase stay."""
-        self.reader = PoseReader(self.slot)
+        self.reader = PoseReader(self.slot, self.mirrored)
         self._roll = 0.0
         self._last: Pose | None = None
         for channel in self.channels.values():
             channel.reset()
         self.side.reset()
 
-    @property
-    def moving(self) -> bool:
-        """Whether anything that the rules could name is under way."""
-        if self.side.running:
-            return True
+    def moved_at(self) -> float:
+        """When anything that the rules could name last made way, seconds; -inf when all is still."""
+        newest = self.side.moved_at
         for (kind, _), channel in self.channels.items():
             run = channel.progress()
             if run is not None and abs(run.change) >= self._moves(kind):
-                return True
-        return False
+                newest = max(newest, channel.progressed_at)
+        return newest
 
     def _moves(self, kind: str) -> float:
         s = self.settings
@@ -171,9 +170,9 @@ class _SideContact:
         self._was_free = False
 
     @property
-    def running(self) -> bool:
-        """Whether the thumb lies on the finger and has not come to rest there."""
-        return self._near and not self._told
+    def moved_at(self) -> float:
+        """When the thumb was last seen on the finger without having come to rest there; else -inf."""
+        return self._track[-1][0] if self._near and not self._told else -math.inf
 
     def push(self, pose: Pose, bends: tuple[float, ...], reaches: tuple[float, ...]) -> Atom | None:
         """Follow the distance thumb tip - index side; returns what has become known."""
@@ -233,20 +232,21 @@ def _on_index(local: Array) -> tuple[float, float, float]:
 class RuleRecogniser:
     """Both hands' rules over a stream. State: channels and the running phrase's atoms.
 
-    `push(frame)` -> poses; `moving` -> whether anything moves; `score(final)` -> the phrase so far;
+    `push(frame)` -> poses; `moved_at()` -> when anything last moved; `score(final)` -> the phrase so far;
     `forget(before)` -> drop what was spoken.
     """
 
     source = "rules"
 
-    def __init__(self, settings: RuleSettings | None = None, view: str = "facing") -> None:
+    def __init__(self, settings: RuleSettings | None = None, view: str = "facing", mirrored: bool = False) -> None:
         self.settings = settings or RuleSettings()
         self.view = view
+        self.mirrored = mirrored
         self.reset()
 
     def reset(self) -> None:
         """A new stream."""
-        self._hands = (HandRules(LEFT, self.settings), HandRules(RIGHT, self.settings))
+        self._hands = tuple(HandRules(slot, self.settings, self.mirrored) for slot in (LEFT, RIGHT))
         self._tracks = [-1, -1]
 
     def push(self, frame: HandFrame) -> tuple[Pose | None, Pose | None]:
@@ -265,9 +265,9 @@ class RuleRecogniser:
                 poses[slot] = pose
         return poses[0], poses[1]
 
-    @property
-    def moving(self) -> bool:
-        return any(rules.moving for rules in self._hands)
+    def moved_at(self) -> float:
+        """When a hand last made way, seconds; -inf when both are still."""
+        return max(rules.moved_at() for rules in self._hands)
 
     def score(self, *, final: bool) -> Score:
         """Events of the running phrase, both hands, in order of time."""

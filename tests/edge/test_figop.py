@@ -1,5 +1,7 @@
 """Units: regular, early when the pose leaves, the same at any frame rate; phrases between two rests."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -72,7 +74,9 @@ def test_reset_goes_on_counting():
 
 def test_phrase_opens_with_motion_and_closes_after_rest():
     clock = PhraseClock(rest_s=0.3, cap_s=6.0)
-    said = {round(i / 30, 3): s for i in range(90) if (s := clock.push(i / 30, 0.5 <= i / 30 <= 1.2))}
+    times = [i / 30 for i in range(90)]
+    moved = {t: t if 0.5 <= t <= 1.2 else -math.inf for t in times}
+    said = {t: word for t in times if (word := clock.push(t, moved[t]))}
     assert list(said.values())[:2] == ["open", "close"]
     assert min(said) == pytest.approx(0.5, abs=0.04)
     closed = next(t for t, s in said.items() if s == "close")
@@ -81,5 +85,5 @@ def test_phrase_opens_with_motion_and_closes_after_rest():
 
 def test_phrase_cap():
     clock = PhraseClock(rest_s=0.3, cap_s=2.0)
-    times = [i / 30 for i in range(90) if clock.push(i / 30, True) == "close"]
+    times = [i / 30 for i in range(90) if clock.push(i / 30, i / 30) == "close"]
     assert times[0] == pytest.approx(2.0, abs=0.04)

@@ -1,0 +1,117 @@
+"""The rules name what the kinematic hand performs, for both hands, both views, mirrored or not, any frame rate."""
+
+import numpy as np
+import pytest
+
+from edge.score import FINGERS, HANDS, SIDE_DIRECTIONS, FingerEvent
+from tests.edge.stage import caption, finals, recording
+
+
+def said(made):
+    return [(e.hand, e.motion, e.fingers, e.direction, e.contact) for e in finals(caption(made))]
+
+
+def event(hand, motion, fingers=(), direction="", contact="", start=1.0, end=1.5):
+    return FingerEvent(hand, motion, fingers, direction, contact, start=start, end=end)
+
+
+@pytest.mark.parametrize("hand", HANDS)
+@pytest.mark.parametrize("finger", FINGERS)
+def test_single_bends_and_straightenings(hand, finger):
+    made = recording([event(hand, "curl", (finger,)), event(hand, "extend", (finger,), start=2.3, end=2.8)])
+    assert said(made) == [(hand, "curl", (finger,), "", ""), (hand, "extend", (finger,), "", "")]
+
+
+@pytest.mark.parametrize("hand", HANDS)
+@pytest.mark.parametrize("finger", FINGERS[1:])
+def test_pinches_and_releases(hand, finger):
+    made = recording(
+        [event(hand, "pinch", (finger,), contact="thumb"), event(hand, "release", (finger,), "", "thumb", 2.3, 2.8)]
+    )
+    assert said(made) == [(hand, "pinch", (finger,), "", "thumb"), (hand, "release", (finger,), "", "thumb")]
+
+
+@pytest.mark.parametrize("hand", HANDS)
+def test_fist_opening_spread_and_close(hand):
+    long = FINGERS[1:]
+    assert said(recording([event(hand, "grab"), event(hand, "open", start=2.3, end=2.8)])) == [
+        (hand, "grab", (), "", ""),
+        (hand, "open", (), "", ""),
+    ]
+    assert said(recording([event(hand, "spread", long), event(hand, "close", long, start=2.3, end=2.8)])) == [
+        (hand, "spread", long, "", ""),
+        (hand, "close", long, "", ""),
+    ]
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("view", ["facing", "egocentric"])
+@pytest.mark.parametrize("hand", HANDS)
+@pytest.mark.parametrize("direction", SIDE_DIRECTIONS)
+def test_swipes_in_the_persons_own_directions(hand, view, mirrored, direction):
+    made = recording([event(hand, "swipe", direction=direction)], view=view, mirrored=mirrored)
+    assert said(made) == [(hand, "swipe", (), direction, "")]
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("view", ["facing", "egocentric"])
+@pytest.mark.parametrize("hand", HANDS)
+def test_turns_have_one_sense_for_both_hands(hand, view, mirrored):
+    # from this posture a right hand has room to turn clockwise, a left hand counter-clockwise
+    first, back = ("cw", "ccw") if (hand == "right") == (view == "facing") else ("ccw", "cw")
+    made = recording(
+        [event(hand, "rotate", direction=first, end=1.7), event(hand, "rotate", (), back, "", 2.5, 3.2)],
+        view=view,
+        mirrored=mirrored,
+    )
+    assert said(made) == [(hand, "rotate", (), first, ""), (hand, "rotate", (), back, "")]
+
+
+def test_wave_point_taps_and_thumb_swipes():
+    assert said(recording([event("right", "wave", end=2.6)])) == [("right", "wave", (), "", "")]
+    assert said(recording([event("right", "point", ("index",))])) == [("right", "point", ("index",), "", "")]
+    assert said(recording([event("right", "tap", ("index",), end=1.3)])) == [("right", "tap", ("index",), "", "")]
+    tap = event("right", "tap", ("thumb",), "", "index", 1.0, 1.3)
+    assert said(recording([tap])) == [("right", "tap", ("thumb",), "", "index")]
+    for direction in ("left", "right"):
+        swipe = event("right", "swipe", ("thumb",), direction, "index")
+        assert said(recording([swipe])) == [("right", "swipe", ("thumb",), direction, "index")]
+
+
+def test_there_and_back_again_is_a_repeat():
+    made = recording([FingerEvent("right", "curl", ("index",), repeat=3, start=1.0, end=3.0)])
+    (only,) = finals(caption(made))
+    assert (only.motion, only.fingers, only.repeat) == ("curl", ("index",), 3)
+
+
+@pytest.mark.parametrize("fps", [15, 24, 60])
+def test_frame_rate_does_not_matter(fps):
+    made = recording([event("right", "pinch", ("middle",), contact="thumb", end=1.6)], fps=fps)
+    assert said(made) == [("right", "pinch", ("middle",), "", "thumb")]
+
+
+def test_times_are_those_of_the_motion():
+    (only,) = finals(caption(recording([event("left", "curl", ("index", "middle"), start=1.2, end=1.9)])))
+    assert only.start == pytest.approx(1.2, abs=0.12)
+    assert only.end == pytest.approx(1.9, abs=0.15)
+
+
+def test_two_hands_at_once():
+    made = recording(
+        [event("right", "curl", ("index", "middle")), event("left", "pinch", ("index",), "", "thumb", 1.2, 1.7)]
+    )
+    assert said(made) == [("right", "curl", ("index", "middle"), "", ""), ("left", "pinch", ("index",), "", "thumb")]
+
+
+def test_a_still_hand_is_silent():
+    made = recording([], hands=("left", "right"), after=8.0)
+    jitter = np.random.default_rng(3).normal(0, 0.0012, made.world.shape).astype(np.float32)
+    made.world[:] += jitter
+    assert [e.type for e in caption(made)] == ["hands_seen"]
+
+
+def test_image_landmarks_alone_suffice_for_bends():
+    made = recording([event("right", "curl", ("index",), end=1.6)])
+    made.world[:] = np.nan
+    made.wrist[:] = np.nan
+    assert ("right", "curl", ("index",), "", "") in said(made)
