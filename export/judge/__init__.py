@@ -1,0 +1,1 @@
+"""The judge: event and caption metrics (DESIGN.md section 8), baselines, and `figop eval`."""

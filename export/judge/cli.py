@@ -1,0 +1,240 @@
+"""`figop eval`: judge captions against true scores."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from datetime import datetime, timezone
+from importlib import metadata
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import edge
+from edge.errors import FigopError, SinkError
+from export.judge.clips import Clip, ClipError, digest, find_clips
+from export.judge.evaluate import SOURCES, Job, OpenSpeaker, Result, floor, given, run, summary
+from export.judge.judge import judge
+
+RESULT_SCHEMA = 1
+#: What the figures depend on besides figop itself.
+PACKAGES = ("numpy", "scipy", "ai-edge-litert", "opencv-python-headless", "onnxruntime")
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The verb `eval`, with its sub-verb `captions`."""
+    parser = subparsers.add_parser("eval", help="judge captions against true scores")
+    kinds = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
+    captions = kinds.add_parser(
+        "captions",
+        help="caption clips and compare what was said with what happens",
+        description="Caption clips from their true landmarks and from their pixels, parse the final captions back to "
+        "scores, and compare these with the true ones (DESIGN.md section 8). Exit 0 when everything was judged.",
+    )
+    captions.add_argument(
+        "paths", nargs="+", type=Path, metavar="CLIP",
+        help="recording (.npz with score_json), video with a truth of the same name beside it, or a folder of them",
+    )  # fmt: skip
+    captions.add_argument("--from", dest="source", choices=("oracle", "pixels", "both"), default="both",
+                          help="true landmarks, tracked pixels, or both where a clip has both (default)")  # fmt: skip
+    captions.add_argument("--truth", type=Path, help="true score (.json or .npz) of the one clip that is named")
+    captions.add_argument(
+        "--captions-from", type=Path, metavar="EVENTS", help="judge these events (JSON lines) instead"
+    )
+    captions.add_argument("--bundle", default="figop-base", help="bundle that captions (default %(default)s)")
+    captions.add_argument("--limit", type=_positive, help="judge so many clips at most")
+    captions.add_argument("--jobs", type=_positive, default=1, help="clips at a time, one core each (default 1)")
+    captions.add_argument("--cache", type=Path, metavar="DIR",
+                          help="keep tracked landmarks here as NAME.tracked.npz, and use those newer than their video; "
+                          "delete them when the tracker changes")  # fmt: skip
+    captions.add_argument("-o", "--output", type=Path, metavar="FILE", help="write all figures here as JSON")
+    captions.add_argument("--json", action="store_true", help="print the figures as JSON instead of a table")
+    captions.set_defaults(run=run_captions)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def run_captions(args: argparse.Namespace, *, open_speaker: OpenSpeaker | None = None) -> int:
+    """Returns 0, or 2 after one sentence on stderr. `open_speaker` stands in for `Captioner.open`."""
+    try:
+        clips = find_clips(args.paths, truth=args.truth, limit=args.limit)
+        report = _given(args, clips) if args.captions_from else _judged(args, clips, open_speaker)
+        if args.output:
+            _write(args.output, report)
+    except FigopError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if args.json:
+        print(json.dumps(report, indent=1))
+    else:
+        _show(report)
+        if args.output:
+            print(f"All figures: {args.output}", file=sys.stderr)
+    return 0
+
+
+def _judged(args: argparse.Namespace, clips: list[Clip], open_speaker: OpenSpeaker | None) -> dict[str, Any]:
+    if open_speaker is None:
+        from edge.pipeline import Captioner
+
+        open_speaker = Captioner.open
+    wanted = ("oracle", "pixels") if args.source == "both" else (args.source,)
+    able = {"oracle": [c for c in clips if c.recording], "pixels": [c for c in clips if c.video]}
+    if not any(able[source] for source in wanted):
+        missing = "a video beside its truth" if args.source == "pixels" else "true landmarks"
+        raise ClipError(f"None of the {len(clips)} clips has {missing}, so there is nothing to caption.")
+    jobs = [Job(clip, wanted, args.bundle, open_speaker, args.cache) for clip in clips]
+    results = list(_progress(_run_all(jobs, args.jobs), len(jobs)))
+    sources = {
+        source: summary([r.judgements[source] for r in results if source in r.judgements])
+        for source in wanted
+        if able[source]
+    }
+    sources["floor"] = summary(floor(clips))
+    return _report(args, clips, sources) | {
+        "bundle": args.bundle,
+        "cached_clips": sum(r.cached for r in results),
+        "per_clip": [_per_clip(r) for r in results],
+    }
+
+
+def _given(args: argparse.Namespace, clips: list[Clip]) -> dict[str, Any]:
+    if len(clips) != 1:
+        raise ClipError(f"--captions-from holds the events of one clip, but {len(clips)} clips were named.")
+    heard = given(args.captions_from)
+    judged = judge(clips[0].score, heard.lines, timed=heard.timed or None)
+    sources = {"given": summary([judged]), "floor": summary(floor(clips))}
+    result = Result(clips[0], {"given": judged}, {"given": heard.lines})
+    return _report(args, clips, sources) | {"per_clip": [_per_clip(result)]}
+
+
+def _run_all(jobs: Sequence[Job], workers: int) -> Iterator[Result]:
+    """In the order of the clips; spawned workers, because runtimes and OpenCV do not survive a fork."""
+    if workers == 1 or len(jobs) == 1:
+        yield from map(run, jobs)
+        return
+    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=get_context("spawn")) as pool:
+        yield from pool.map(run, jobs)
+
+
+def _progress(results: Iterator[Result], total: int) -> Iterator[Result]:
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    return iter(track(results, "Captioning", total, console=console, disable=not console.is_terminal))
+
+
+def _report(args: argparse.Namespace, clips: list[Clip], sources: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "schema": RESULT_SCHEMA,
+        "what": "captions",
+        "command": _command(args),
+        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
+        "versions": _versions(),
+        "inputs": {"clips": len(clips), "sha256": digest(clips)},
+        "sources": sources,
+    }
+
+
+def _command(args: argparse.Namespace) -> str:
+    """The command again, with paths as seen from the working folder: results name no machine."""
+
+    def tidy(path: Path) -> str:
+        full = path.resolve()
+        return str(full.relative_to(Path.cwd())) if full.is_relative_to(Path.cwd()) else path.name
+
+    words = ["figop", "eval", "captions", *(tidy(p) for p in args.paths), "--from", args.source]
+    for name in ("truth", "captions_from"):
+        if getattr(args, name):
+            words += [f"--{name.replace('_', '-')}", tidy(getattr(args, name))]
+    if args.bundle != "figop-base":
+        words += ["--bundle", tidy(Path(args.bundle))]
+    return shlex.join(words + (["--limit", str(args.limit)] if args.limit else []))
+
+
+def _versions() -> dict[str, str]:
+    found = {"figop": edge.__version__, "python": platform.python_version(), "machine": platform.machine()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _per_clip(result: Result) -> dict[str, Any]:
+    out: dict[str, Any] = {"clip": result.clip.name}
+    for source, judged in result.judgements.items():
+        out[source] = {
+            "f1": round(judged.f1, 4),
+            "hand_judge": round(judged.mean_hand_judge, 3),
+            "captions": [[round(c.start, 3), round(c.end, 3), c.text] for c in result.texts[source]],
+        }
+    return out
+
+
+def _write(path: Path, report: dict[str, Any]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise SinkError(f"The figures could not be written to {path}: {error.strerror or error}.") from error
+
+
+def _show(report: dict[str, Any]) -> None:
+    """The tables: sources, then motions."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    table = Table(title="Captions against true scores")
+    for heading in (
+        "source",
+        "clips",
+        "tuples",
+        "precision",
+        "recall",
+        "F1 [95 %]",
+        "F1 strict",
+        "hallucinated",
+        "HandJudge",
+    ):
+        table.add_column(heading, justify="left" if heading == "source" else "right")
+    for source, figures in report["sources"].items():
+        low_high = figures["interval_95"].get("f1")
+        interval = f" [{low_high[0]:.2f}-{low_high[1]:.2f}]" if low_high else ""
+        table.add_row(
+            SOURCES[source],
+            str(figures["clips"]),
+            str(figures["reference"]),
+            f"{figures['precision']:.3f}",
+            f"{figures['recall']:.3f}",
+            f"{figures['f1']:.3f}{interval}",
+            f"{figures['f1_strict']:.3f}",
+            f"{figures['hallucinated_finger_rate']:.1%}",
+            f"{figures['hand_judge']:.2f}",
+        )
+    console.print(table)
+    sources = [s for s in report["sources"] if s != "floor"]
+    motions = sorted({m for s in sources for m in report["sources"][s]["motions"]})
+    by_motion = Table(title="F1 by motion (matched / reference, said)")
+    by_motion.add_column("motion")
+    for source in sources:
+        by_motion.add_column(SOURCES[source], justify="right")
+    for motion in motions:
+        cells = [report["sources"][s]["motions"].get(motion) for s in sources]
+        by_motion.add_row(
+            motion, *(f"{c['f1']:.2f} ({c['matched']}/{c['reference']}, {c['said']})" if c else "-" for c in cells)
+        )
+    console.print(by_motion)

@@ -1,0 +1,264 @@
+"""Run the captioner over clips and judge what it said; floor beside it, intervals by bootstrap over clips."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.events import Caption, Event
+from edge.figop import REST_S
+from edge.hands.frame import HandFrame
+from edge.narrator import narrate
+from edge.recording import Recording
+from edge.score import FingerEvent, Score, order
+from edge.sources import Picture, open_source
+from export.judge.clips import TRACKED, Clip, ClipError, read_score
+from export.judge.judge import Judgement, Line, judge
+from export.judge.match import ATTRIBUTES, Counts
+
+#: Rows of the table, and what they see.
+SOURCES = {
+    "oracle": "true landmarks",
+    "pixels": "tracked pixels",
+    "floor": "most frequent caption",
+    "given": "given captions",
+}
+BOOTSTRAPS = 1000
+
+
+class Speaker(Protocol):
+    """What is needed of `edge.pipeline.Captioner`."""
+
+    last: HandFrame | None
+
+    def push(self, frame: Any, t_ns: int | None = None) -> list[Event]: ...
+
+    def flush(self) -> list[Event]: ...
+
+
+OpenSpeaker = Callable[..., AbstractContextManager[Speaker]]  #: as `Captioner.open`
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The final captions of one run: lines for the judge, their timed scores, and the hand frames that were seen."""
+
+    lines: tuple[Line, ...]
+    timed: Score
+    frames: tuple[HandFrame, ...] = ()
+
+    @classmethod
+    def of(cls, events: Iterable[Event], frames: Iterable[HandFrame] = ()) -> Heard:
+        captions = [e for e in events if isinstance(e, Caption) and e.final]
+        timed = order(event for caption in captions for event in caption.score)
+        return cls(tuple(Line.of(c) for c in captions if c.text), timed, tuple(frames))
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One clip with everything that a worker needs; `open_speaker` must be importable to run in several processes."""
+
+    clip: Clip
+    sources: tuple[str, ...]
+    bundle: str
+    open_speaker: OpenSpeaker
+    cache: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a clip. Attributes: judgements and texts per source; cached = its landmarks were not tracked anew."""
+
+    clip: Clip
+    judgements: dict[str, Judgement]
+    texts: dict[str, tuple[Line, ...]]
+    cached: bool = False
+
+
+def listen(speaker: Speaker, items: Iterable[HandFrame | Picture]) -> Heard:
+    """Push everything, flush, and keep the final captions and the hand frames."""
+    events: list[Event] = []
+    frames: list[HandFrame] = []
+    for item in items:
+        events += speaker.push(item) if isinstance(item, HandFrame) else speaker.push(item.rgb, item.t_ns)
+        newest = speaker.last
+        if newest is not None and not (frames and frames[-1] is newest):
+            frames.append(newest)
+    events += speaker.flush()
+    return Heard.of(events, frames)
+
+
+def _tracked(job: Job) -> Path | None:
+    """The cached landmarks of a clip, where they are newer than its video."""
+    if job.cache is None or job.clip.video is None:
+        return None
+    path = job.cache / f"{job.clip.video.stem}{TRACKED}"
+    if path.is_file() and path.stat().st_mtime >= job.clip.video.stat().st_mtime:
+        return path
+    return None
+
+
+def run(job: Job) -> Result:
+    """Caption one clip from each of its sources and judge it."""
+    clip = job.clip
+    heard: dict[str, Heard] = {}
+    cached = _tracked(job)
+    for source in job.sources:
+        if source == "oracle" and clip.recording is not None:
+            with job.open_speaker(job.bundle, view=clip.view, mirrored=clip.mirrored, tracker=None) as speaker:
+                heard[source] = listen(speaker, Recording.load(clip.recording).frames())
+        elif source == "pixels" and cached is not None:
+            with job.open_speaker(job.bundle, view=clip.view, mirrored=clip.mirrored, tracker=None) as speaker:
+                heard[source] = listen(speaker, Recording.load(cached).frames())
+        elif source == "pixels" and clip.video is not None:
+            heard[source] = _from_pixels(job, clip.video)
+    return Result(
+        clip,
+        {s: judge(clip.score, h.lines, timed=h.timed) for s, h in heard.items()},
+        {s: h.lines for s, h in heard.items()},
+        cached is not None and "pixels" in heard,
+    )
+
+
+def _from_pixels(job: Job, video: Path) -> Heard:
+    clip = job.clip
+    source = open_source(video)
+    try:
+        with job.open_speaker(job.bundle, view=clip.view, mirrored=clip.mirrored, tracker="native") as speaker:
+            heard = listen(speaker, source)
+    finally:
+        source.close()
+    if job.cache is not None:
+        recording = Recording.from_frames(
+            (replace(f, appearance=None) for f in heard.frames), mirrored=clip.mirrored, view=clip.view
+        )
+        recording.save(job.cache / f"{video.stem}{TRACKED}")
+    return heard
+
+
+# -- floor and ready-made captions -----------------------------------------------------------------------------
+
+
+def phrases(score: Score) -> list[tuple[float, float]]:
+    """(start, end) of the stretches of a score between rests of `REST_S` or more."""
+    out: list[tuple[float, float]] = []
+    for event in order(e for e in score if e.motion != "rest"):
+        if out and event.start < out[-1][1] + REST_S:
+            out[-1] = (out[-1][0], max(out[-1][1], event.end))
+        else:
+            out.append((event.start, event.end))
+    return out
+
+
+def floor_caption(clips: Sequence[Clip]) -> str:
+    """The most frequent event of all the clips, as a caption; "" where there is none."""
+    counts: Counter[FingerEvent] = Counter()
+    for clip in clips:
+        for e in clip.score:
+            if e.motion != "rest":
+                counts[FingerEvent(e.hand, e.motion, e.fingers, e.direction, e.contact)] += 1
+    # by count, then by what it says: the same floor whatever the order of the clips
+    return narrate((min(counts, key=lambda e: (-counts[e], str(e))),)) if counts else ""
+
+
+def floor(clips: Sequence[Clip]) -> list[Judgement]:
+    """That caption, spoken for every true phrase: a floor that is told when something happens."""
+    text = floor_caption(clips)
+    return [judge(c.score, [Line(text, *phrase) for phrase in phrases(c.score)]) for c in clips]
+
+
+def given(path: Path) -> Heard:
+    """The final captions of an events file (JSON lines). Raises ClipError naming the line that is wrong."""
+    lines: list[Line] = []
+    timed: list[FingerEvent] = []
+    try:
+        rows = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ClipError(f"The events {path} cannot be read: {error}.") from error
+    for number, row in enumerate(rows, 1):
+        if not row.strip():
+            continue
+        try:
+            event = json.loads(row)
+            if event.get("type") == "caption" and event.get("final", True) and event["text"]:
+                lines.append(Line(str(event["text"]), float(event["t_start"]), float(event["t_end"])))
+                timed += read_score(event.get("score", []), f"{path}, line {number},")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ClipError(f"{path}, line {number}, is not an event of figop: {error!r}.") from error
+    return Heard(tuple(lines), order(timed))
+
+
+# -- figures ---------------------------------------------------------------------------------------------------
+
+
+def _round(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
+
+
+def _counts(counts: Counts) -> dict[str, Any]:
+    return {
+        "precision": _round(counts.precision),
+        "recall": _round(counts.recall),
+        "f1": _round(counts.f1),
+        "matched": counts.matched,
+        "reference": counts.reference,
+        "said": counts.predicted,
+    }
+
+
+def summary(judgements: Sequence[Judgement]) -> dict[str, Any]:
+    """All figures of one source: tuples summed over clips, HandJudge averaged over clips, 95 % intervals."""
+    total = sum(judgements, Judgement())
+    return {
+        "clips": len(judgements),
+        "captions": total.captions,
+        "garbled_captions": total.garbled,
+        **_counts(total.counts),
+        "f1_strict": _round(total.f1_strict),
+        "hallucinated_finger_rate": _round(total.hallucination),
+        "order_agreement": _round(total.order_agreement),
+        "completeness": _round(total.completeness),
+        "hand_judge": round(total.mean_hand_judge, 3),
+        "interval_95": intervals(judgements),
+        "attributes": {name: _round(total.counts.accuracy(name)) for name in ATTRIBUTES},
+        "events": _counts(total.events) | {"attributes": {n: _round(total.events.accuracy(n)) for n in ATTRIBUTES}}
+        if total.events
+        else None,
+        "motions": {name: _counts(total.motions[name]) for name in sorted(total.motions)},
+    }
+
+
+def intervals(judgements: Sequence[Judgement], *, seed: int = 0) -> dict[str, tuple[float, float]]:
+    """95 % percentile intervals of the headline figures, clips drawn with replacement."""
+    n = len(judgements)
+    if n < 2:
+        return {}
+    rng = np.random.default_rng(seed)
+    draws = rng.multinomial(n, np.full(n, 1.0 / n), size=BOOTSTRAPS).astype(float)
+
+    def sums(values: Iterable[float]) -> NDArray[np.float64]:
+        return draws @ np.array(list(values), float)
+
+    matched = sums(j.counts.matched for j in judgements)
+    strict = sums(j.strict for j in judgements)
+    said = sums(j.counts.predicted for j in judgements)
+    total = said + sums(j.counts.reference for j in judgements)
+    score = sums(j.mean_hand_judge for j in judgements) / n
+    figures = {
+        "f1": np.where(total > 0, 2 * matched / np.maximum(total, 1), 1.0),
+        "f1_strict": np.where(total > 0, 2 * strict / np.maximum(total, 1), 1.0),
+        "hallucinated_finger_rate": np.where(said > 0, 1 - matched / np.maximum(said, 1), 0.0),
+        "hand_judge": score,
+    }
+    return {
+        name: (round(float(np.percentile(v, 2.5)), 4), round(float(np.percentile(v, 97.5)), 4))
+        for name, v in figures.items()
+    }
