@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import edge
-from edge.errors import FigopError, SinkError
+from edge.errors import SinkError
 from export.judge.clips import Clip, ClipError, digest, find_clips
 from export.judge.evaluate import SOURCES, Job, OpenSpeaker, Result, floor, given, run, summary
 from export.judge.judge import judge
@@ -65,15 +65,11 @@ def _positive(text: str) -> int:
 
 
 def run_captions(args: argparse.Namespace, *, open_speaker: OpenSpeaker | None = None) -> int:
-    """Returns 0, or 2 after one sentence on stderr. `open_speaker` stands in for `Captioner.open`."""
-    try:
-        clips = find_clips(args.paths, truth=args.truth, limit=args.limit)
-        report = _given(args, clips) if args.captions_from else _judged(args, clips, open_speaker)
-        if args.output:
-            _write(args.output, report)
-    except FigopError as error:
-        print(error, file=sys.stderr)
-        return 2
+    """Judge and show. `open_speaker` stands in for `Captioner.open`. Raises FigopError (exit code 2 of the command)."""
+    clips = find_clips(args.paths, truth=args.truth, limit=args.limit)
+    report = _given(args, clips) if args.captions_from else _judged(args, clips, open_speaker)
+    if args.output:
+        _write(args.output, report)
     if args.json:
         print(json.dumps(report, indent=1))
     else:

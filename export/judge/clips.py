@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import FigopError, ScoreError, SourceError
+from edge.hands.frame import VIEWS
 from edge.recording import Recording
 from edge.score import FingerEvent, Score, order
 
 VIDEOS = (".mp4", ".webm", ".mkv", ".mov", ".avi", ".gif")
+#: Endings of a truth that lies beside its video, in the order in which they are looked for.
+TRUTHS = (".npz", ".score.json", ".json")
 #: Landmarks of a video as the tracker saw them; made by `--cache`, never a truth.
 TRACKED = ".tracked.npz"
 
@@ -73,7 +76,12 @@ def _from_truth(truth: Path, video: Path | None) -> Clip | None:
     files = (truth,) if video is None else (truth, video)
     name = (video or truth).stem
     if truth.suffix.lower() == ".json":
-        return Clip(name, read_score(_json(_text(truth), str(truth)), str(truth)), video=video, files=files)
+        data = _json(_text(truth), str(truth))
+        about = data if isinstance(data, dict) else {}
+        view, mirrored = about.get("view", "facing"), about.get("mirrored", False)
+        if view not in VIEWS or not isinstance(mirrored, bool):
+            raise ClipError(f"{truth}: view must be one of {', '.join(VIEWS)} and mirrored true or false.")
+        return Clip(name, read_score(data, str(truth)), view, mirrored, video=video, files=files)
     recording = Recording.load(truth)
     if not recording.score_json:
         return None
@@ -90,11 +98,12 @@ def _from_truth(truth: Path, video: Path | None) -> Clip | None:
 
 
 def _truth_of(video: Path) -> Path | None:
-    return next((t for s in (".npz", ".json") if (t := video.with_suffix(s)).is_file()), None)
+    return next((t for s in TRUTHS if (t := video.with_suffix(s)).is_file()), None)
 
 
 def _video_of(truth: Path) -> Path | None:
-    return next((v for s in VIDEOS if (v := truth.with_suffix(s)).is_file()), None)
+    stem = next(truth.name[: -len(s)] for s in (*TRUTHS, truth.suffix) if truth.name.lower().endswith(s.lower()))
+    return next((v for s in VIDEOS if (v := truth.with_name(stem + s)).is_file()), None)
 
 
 def _one(path: Path, truth: Path | None) -> Clip:

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from edge.events import Caption, Event
 from edge.figop import REST_S
-from edge.hands.frame import HandFrame
+from edge.hands.frame import HandFrame, HandTracker
 from edge.narrator import narrate
 from edge.recording import Recording
 from edge.score import FingerEvent, Score, order
@@ -38,6 +38,7 @@ class Speaker(Protocol):
     """What is needed of `edge.pipeline.Captioner`."""
 
     last: HandFrame | None
+    tracker: HandTracker | None
 
     def push(self, frame: Any, t_ns: int | None = None) -> list[Event]: ...
 
@@ -75,7 +76,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a clip. Attributes: judgements and texts per source; cached = its landmarks were not tracked anew."""
+    """What came of a clip: judgements and texts per source. cached = its landmarks were not tracked anew."""
 
     clip: Clip
     judgements: dict[str, Judgement]
@@ -134,11 +135,12 @@ def _from_pixels(job: Job, video: Path) -> Heard:
     try:
         with job.open_speaker(job.bundle, view=clip.view, mirrored=clip.mirrored, tracker="native") as speaker:
             heard = listen(speaker, source)
+            appearance = speaker.tracker.appearance_digest if speaker.tracker else ""
     finally:
         source.close()
     if job.cache is not None:
         recording = Recording.from_frames(
-            (replace(f, appearance=None) for f in heard.frames), mirrored=clip.mirrored, view=clip.view
+            heard.frames, mirrored=clip.mirrored, view=clip.view, appearance_digest=appearance
         )
         recording.save(job.cache / f"{video.stem}{TRACKED}")
     return heard
@@ -245,7 +247,7 @@ def intervals(judgements: Sequence[Judgement], *, seed: int = 0) -> dict[str, tu
     draws = rng.multinomial(n, np.full(n, 1.0 / n), size=BOOTSTRAPS).astype(float)
 
     def sums(values: Iterable[float]) -> NDArray[np.float64]:
-        return draws @ np.array(list(values), float)
+        return np.asarray(draws @ np.array(list(values), float))
 
     matched = sums(j.counts.matched for j in judgements)
     strict = sums(j.strict for j in judgements)
