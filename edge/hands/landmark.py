@@ -65,12 +65,12 @@ class LandmarkNetwork:
         np.multiply(self._crop, np.float32(1 / 255), out=self._input[0])
         out = self._session.run(self._feeds)
         presence, side = float(out[self._presence][0, 0]), float(out[self._side][0, 0])
-        if not presence >= threshold or not math.isfinite(side):
+        crop, joints = out[self._landmarks], out[self._world]
+        # one NaN or infinity makes the sum one; NaN presence compares false
+        if not (presence >= threshold and math.isfinite(side + float(crop.sum()) + float(joints.sum()))):
             return None
-        landmarks = _to_image(out[self._landmarks].reshape(21, 3), matrix, roi.size / _SIDE)
-        world = _turn(out[self._world].reshape(21, 3), roi.rotation)
-        if not math.isfinite(float(landmarks.sum())) or not math.isfinite(float(world.sum())):
-            return None
+        landmarks = _to_image(crop.reshape(21, 3), matrix, roi.size / _SIDE)
+        world = _turn(joints.reshape(21, 3), roi.rotation)
         vector = out[self._feature][0] if feature and self._feature else None
         return Reading(landmarks, world, presence, side, vector)
 

@@ -20,7 +20,7 @@ from edge.hands.graft import add_output
 from edge.hands.identity import SideVote, assign
 from edge.hands.landmark import SHARED_FEATURE, LandmarkNetwork, Reading
 from edge.hands.networks import HandNetworks, locate_networks, sha256
-from edge.hands.palm import Palm, PalmDetector
+from edge.hands.palm import PALM_JOINTS, Palm, PalmDetector
 from edge.hands.position import wrist_position
 from edge.hands.roi import Roi, from_landmarks, iou
 from edge.runtime import open_session
@@ -29,7 +29,7 @@ from edge.runtime import open_session
 PRESENCE = 0.5
 #: Two squares that overlap more are one hand (MediaPipe's association threshold).
 _SAME_IOU = 0.5
-#: Two tracks whose landmarks lie this close, in sides of the square, follow one hand.
+#: Joints that lie this close on average, in sides of the square, are those of one hand.
 _SAME_DISTANCE = 0.15
 #: A hand found again this soon and this near (in sides of its old square) keeps its track id and its handedness.
 _MEMORY_NS, _NEAR = 500_000_000, 0.75
@@ -136,7 +136,7 @@ class NativeTracker:
                 self._lost.append(track)
                 continue
             self._update(track, reading, t_ns)
-            if any(_one_hand(reading, older.reading, older.roi) for older in followed):
+            if any(_coincide(reading.landmarks, t.reading.landmarks, t.roi) for t in followed):
                 self.counts["merged"] += 1
             else:
                 followed.append(track)
@@ -167,12 +167,12 @@ class NativeTracker:
 
     def _try(self, palm: Palm, rgb: NDArray[np.uint8], t_ns: int, feature: bool) -> None:
         roi = palm.roi
-        if any(iou(roi, track.roi) > _SAME_IOU for track in self._tracks):
+        if any(_on_hand(palm, roi, track) for track in self._tracks):
             return
         reading = self._read(rgb, roi, feature)
         if reading is None:
             return
-        if any(_one_hand(reading, track.reading, track.roi) for track in self._tracks):
+        if any(_coincide(reading.landmarks, t.reading.landmarks, t.roi) for t in self._tracks):
             self.counts["merged"] += 1
             return
         found = min(self._lost, key=lambda t: _gap(t.roi, roi), default=None)
@@ -246,7 +246,12 @@ def _gap(a: Roi, b: Roi) -> float:
     return float(np.hypot(a.x - b.x, a.y - b.y)) / a.size
 
 
-def _one_hand(a: Reading, b: Reading, roi: Roi) -> bool:
-    """Whether two readings are of the same hand: their joints coincide. `roi` is the square around b."""
-    apart = np.linalg.norm(a.landmarks[:, :2] - b.landmarks[:, :2], axis=1).mean()
+def _on_hand(palm: Palm, roi: Roi, track: _Track) -> bool:
+    """Whether a palm is that of a tracked hand: the squares overlap, or the palm's points lie on its joints."""
+    return iou(roi, track.roi) > _SAME_IOU or _coincide(palm.points, track.reading.landmarks[PALM_JOINTS], track.roi)
+
+
+def _coincide(a: NDArray[np.float32], b: NDArray[np.float32], roi: Roi) -> bool:
+    """Whether joints a and b [N, >=2] are those of one hand; `roi` is the square around b."""
+    apart = np.linalg.norm(a[:, :2] - b[:, :2], axis=1).mean()
     return bool(apart < _SAME_DISTANCE * roi.size)

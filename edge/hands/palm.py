@@ -19,6 +19,8 @@ _COORDS = 18
 _CLIP = 100.0
 MIN_SCORE = 0.5
 _NMS_IOU = 0.3
+#: The landmarks that a palm's seven points stand for.
+PALM_JOINTS = np.array([0, 5, 9, 13, 17, 1, 2])
 
 
 def anchors() -> NDArray[np.float32]:

@@ -145,7 +145,7 @@ def test_onnx_runs_one_thread_without_spinning():
 
 
 def test_tflite_runtime_with_numpy_2_is_refused_before_its_import():
-    with pytest.raises(RuntimeUnavailable, match="needs numpy 1, found numpy 2.1.0"):
+    with pytest.raises(RuntimeUnavailable, match=r"needs numpy 1, found numpy 2\.1\.0"):
         tflite_module.check_abi("2.14.0", "2.1.0")
     tflite_module.check_abi("2.14.0", "1.26.4")
 

@@ -109,7 +109,9 @@ def test_decode_maps_to_image_pixels():
     boxes[1152, 4:6] = (19.2, -19.2)
     (found,) = decode(boxes, scores, side=1280.0, left=0.0, top=-280.0)
     centre = 1280 * 0.5 / 12
-    np.testing.assert_allclose(found.box, [centre - 160, centre - 160 - 280, centre + 160, centre + 160 - 280], rtol=1e-5)
+    np.testing.assert_allclose(
+        found.box, [centre - 160, centre - 160 - 280, centre + 160, centre + 160 - 280], rtol=1e-5
+    )
     np.testing.assert_allclose(found.points[0], [centre + 128, centre - 128 - 280], rtol=1e-5)
     assert found.score == pytest.approx(1 / (1 + math.exp(-3)))
 
