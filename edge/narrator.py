@@ -217,7 +217,7 @@ class _Writer:
 
     def write(self, score: Score) -> str:
         """All steps: two to a sentence in the plain form."""
-        rows = [list(_row) for _row in _rows(score)]
+        rows = list(_rows(score))
         joins = self.data["joins"][self.style]
         text = ""
         before: _Shown | None = None

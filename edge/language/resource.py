@@ -262,9 +262,11 @@ class Language:
 
     def words(self, text: str) -> list[str]:
         """Inverse of `text`: words, stops, and single digits, as they stand in `vocabulary`."""
-        return [
-            w for match in self.cut(text) for w in ((match.group()) if match.group().isdigit() else (match.group(),))
-        ]
+        out: list[str] = []
+        for match in self.cut(text):
+            word = match.group()
+            out += list(word) if word.isdigit() else [word]
+        return out
 
     def vocabulary(self) -> list[str]:
         """Every word and stop that the narrator can say, sorted."""

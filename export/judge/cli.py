@@ -194,29 +194,18 @@ def _show(report: dict[str, Any]) -> None:
     from rich.table import Table
 
     console = Console()
-    table = Table(title="Captions against true scores")
-    for heading in (
-        "source",
-        "clips",
-        "tuples",
-        "precision",
-        "recall",
-        "F1 [95 %]",
-        "F1 strict",
-        "hallucinated",
-        "HandJudge",
-    ):
-        table.add_column(heading, justify="left" if heading == "source" else "right")
+    table = Table(title="Captions against true scores; floor = the most frequent caption", title_justify="left")
+    table.add_column("from")
+    for heading in ("clips", "tuples", "prec.", "recall", "F1", "95 %", "strict", "halluc.", "Judge"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for source, figures in report["sources"].items():
         low_high = figures["interval_95"].get("f1")
-        interval = f" [{low_high[0]:.2f}-{low_high[1]:.2f}]" if low_high else ""
         table.add_row(
             SOURCES[source],
             str(figures["clips"]),
             str(figures["reference"]),
-            f"{figures['precision']:.3f}",
-            f"{figures['recall']:.3f}",
-            f"{figures['f1']:.3f}{interval}",
+            *(f"{figures[name]:.3f}" for name in ("precision", "recall", "f1")),
+            f"{low_high[0]:.2f}-{low_high[1]:.2f}" if low_high else "-",
             f"{figures['f1_strict']:.3f}",
             f"{figures['hallucinated_finger_rate']:.1%}",
             f"{figures['hand_judge']:.2f}",
@@ -224,7 +213,7 @@ def _show(report: dict[str, Any]) -> None:
     console.print(table)
     sources = [s for s in report["sources"] if s != "floor"]
     motions = sorted({m for s in sources for m in report["sources"][s]["motions"]})
-    by_motion = Table(title="F1 by motion (matched / reference, said)")
+    by_motion = Table(title="F1 by motion (matched / true, said)", title_justify="left")
     by_motion.add_column("motion")
     for source in sources:
         by_motion.add_column(SOURCES[source], justify="right")

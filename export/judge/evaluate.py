@@ -24,13 +24,8 @@ from export.judge.clips import TRACKED, Clip, ClipError, read_score
 from export.judge.judge import Judgement, Line, judge
 from export.judge.match import ATTRIBUTES, Counts
 
-#: Rows of the table, and what they see.
-SOURCES = {
-    "oracle": "true landmarks",
-    "pixels": "tracked pixels",
-    "floor": "most frequent caption",
-    "given": "given captions",
-}
+#: Where captions come from: true landmarks, tracked pixels, the most frequent caption, a file of events.
+SOURCES = {"oracle": "landmarks", "pixels": "pixels", "floor": "floor", "given": "given"}
 BOOTSTRAPS = 1000
 
 
