@@ -18,7 +18,7 @@ from edge.skeletondraw import draw_hands
 from edge.timeline import LANES, Timeline, bends, clock, label, lanes_of, levels
 
 #: Output widths: small pictures are enlarged so that text can be read, large ones reduced so that it encodes in time.
-MIN_WIDTH, MAX_WIDTH = 640, 1280
+MIN_WIDTH, MAX_WIDTH = 640, 960
 #: Portrait pictures get bars at their sides instead of an output taller than a screen.
 MAX_PICTURE = 720
 #: Seconds of score in view, and where in the lanes "now" stands; labels of fresh bars go to the right of it.
@@ -177,8 +177,7 @@ class Overlay:
         for lane in range(len(LANES)):
             here = [b for b in bars if lane in lanes_of(b.event) and b.end(now) > now - SPAN_S]
             ranks = levels([(b.event.start, b.end(now)) for b in here])
-            deep = max(ranks, default=0) + 1
-            for i, (item, rank) in enumerate(zip(here, ranks, strict=True)):
+            for i, (item, (rank, deep)) in enumerate(zip(here, ranks, strict=True)):
                 x0 = max(float(self._left), x_of(item.event.start))
                 x1 = max(x0 + 3 * s, x_of(item.end(now)))
                 y0 = top + lane * row + 1 + rank * (row - 1) / deep

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -22,8 +22,8 @@ _LEFT, _RIGHT = 118, 28
 _ROW = 23
 #: Seconds in one system: enough for labels to fit (about 130 pixels a second), more when there would be too many.
 SYSTEM_S, MAX_SYSTEMS = 10.0, 30
-#: Pixels within which the text of a short phrase wraps; less where the next phrase follows at once.
-_TEXT_WIDTH, _TEXT_WIDTH_MIN = 300, 170
+#: Captions stand below their system, numbered; pixels from the left, and from line to line.
+_TEXT_LEFT, _LINE = 290, 21
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,8 +95,9 @@ def _system(
         tops.append(y)
         y += lane.height + (12 if lane.index == len(LANES) - 1 else 0)
     axis = y
-    blocks, below = _place(said, x_of, axis + 40)
-    out = np.full((round(below + 26), WIDTH, 3), GROUND, np.uint8)
+    rows = [canvas.wrap(c.text, WIDTH - _TEXT_LEFT - _RIGHT, 15) for c in said]
+    below = axis + 44 + sum(_LINE * len(lines) + 4 for lines in rows)
+    out = np.full((round(below + 24), WIDTH, 3), GROUND, np.uint8)
     for lane, top in zip(lanes, tops, strict=True):
         ground = PANEL if lane.index % 2 == 0 else mix(PANEL, RULE, 0.45)
         canvas.box(out, _LEFT, top, right, top + lane.height, ground)
@@ -116,11 +117,26 @@ def _system(
         first = next(i for i, lane in enumerate(lanes) if lane.hand == hand)
         middle = (tops[first] + tops[first + 5] + lanes[first + 5].height) / 2
         canvas.text(out, hand[0].upper(), 32, middle, 26, DIM, bold=True, align=0.5)
-    for block in blocks:
-        block.draw_bracket(out, axis + 26)
-    for block in blocks:
-        block.draw_text(out, origin)
+    y = axis + 60
+    for caption, lines in zip(said, rows, strict=True):
+        number = str(captions.index(caption) + 1)
+        begin, end = max(float(_LEFT), x_of(caption.t_start)), min(float(right), x_of(caption.t_end))
+        canvas.bar(out, begin, axis + 26, max(begin + 4, end), axis + 30, INK, alpha=0.75, radius=2)
+        _draw_number(out, number, (begin + max(begin + 4, end)) / 2, axis + 28)
+        _draw_number(out, number, _LEFT + 10, y)
+        span = f"{clock(caption.t_start - origin)} – {clock(caption.t_end - origin)}"
+        canvas.text(out, span, _TEXT_LEFT - 16, y, 13, DIM, align=1.0)
+        for line in lines:
+            canvas.text(out, line, _TEXT_LEFT, y, 15, INK)
+            y += _LINE
+        y += 4
     return out
+
+
+def _draw_number(out: Rgb, number: str, x: float, y: float) -> None:
+    half = max(9.0, canvas.text_width(number, 12, True) / 2 + 5)
+    canvas.bar(out, x - half, y - 9, x + half, y + 9, INK, radius=9)
+    canvas.text(out, number, x, y, 12, DARK, bold=True, align=0.5)
 
 
 class _Lane:
@@ -130,11 +146,11 @@ class _Lane:
         self.hand, self.index = hand, index
         self.bars = [b for b in bars if b.event.hand == hand and index in lanes_of(b.event)]
         self.levels = levels([(b.event.start, b.event.end) for b in self.bars])
-        self.height = _ROW * (max(self.levels, default=0) + 1)
+        self.height = _ROW * max([of for _, of in self.levels], default=1)
 
     def draw(self, out: Rgb, top: float, start: float, per_second: float) -> None:
         colour = FINGER_COLOURS[self.index]
-        for i, (item, level) in enumerate(zip(self.bars, self.levels, strict=True)):
+        for i, (item, (level, _)) in enumerate(zip(self.bars, self.levels, strict=True)):
             x0 = max(float(_LEFT), _LEFT + (item.event.start - start) * per_second)
             x1 = _LEFT + (item.event.end - start) * per_second
             x1 = min(max(x0 + 5, x1), WIDTH - _RIGHT)
@@ -144,7 +160,7 @@ class _Lane:
             width = canvas.text_width(words, 13, True)
             later = [
                 _LEFT + (b.event.start - start) * per_second
-                for b, other in zip(self.bars[i + 1 :], self.levels[i + 1 :], strict=True)
+                for b, (other, _) in zip(self.bars[i + 1 :], self.levels[i + 1 :], strict=True)
                 if other == level
             ]
             room = min([float(WIDTH - 6), *later]) - x1 - 10
@@ -183,47 +199,3 @@ def _draw_axis(out: Rgb, start: float, length: float, per_second: float, y: floa
         words = f"{tick:g} s" if tick < 60 else clock(tick)[:-2]
         canvas.text(out, words, x, y + 2, 13, FAINT, align=0.5)
         tick += step
-
-
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """A caption's text in its place: bracket from x0 to x1, lines from (x, y)."""
-
-    caption: Caption
-    x0: float
-    x1: float
-    x: float
-    y: float
-    lines: tuple[str, ...]
-
-    def draw_bracket(self, out: Rgb, bracket: float) -> None:
-        canvas.bar(out, self.x0, bracket, self.x1, bracket + 4, INK, alpha=0.85, radius=2)
-        at = round(self.x0) + 1
-        out[round(bracket + 2) : round(self.y + 10), at : at + 1] = FAINT
-
-    def draw_text(self, out: Rgb, origin: float) -> None:
-        span = f"{clock(self.caption.t_start - origin)} – {clock(self.caption.t_end - origin)}"
-        canvas.text(out, span, self.x, self.y, 12, DIM)
-        for i, line in enumerate(self.lines):
-            y = self.y + 19 * (i + 1)
-            canvas.box(out, self.x - 3, y - 9, self.x + canvas.text_width(line, 15) + 3, y + 10, GROUND)
-            canvas.text(out, line, self.x, y, 15, INK)
-
-
-def _place(captions: Sequence[Caption], x_of: Callable[[float], float], y: float) -> tuple[list[_Block], float]:
-    """Text blocks that do not overlap, each below its span; and the lowest pixel that they reach."""
-    taken: list[tuple[float, float, float]] = []  # left, right, bottom
-    blocks = []
-    nexts = [x_of(c.t_start) for c in captions[1:]] + [float(WIDTH)]
-    for caption, following in zip(captions, nexts, strict=True):
-        x0 = max(float(_LEFT), x_of(caption.t_start))
-        x1 = min(float(WIDTH - _RIGHT), max(x0 + 4, x_of(caption.t_end)))
-        width = max(x1 - x0 - 8, min(_TEXT_WIDTH, following - x0 - 26), _TEXT_WIDTH_MIN)
-        x = min(x0 + 8, WIDTH - _RIGHT - width)
-        lines = tuple(canvas.wrap(caption.text, width, 15))
-        right = x + max([canvas.text_width(line, 15) for line in lines] + [110.0]) + 14
-        top = max([bottom for a, b, bottom in taken if a < right and x0 - 2 < b], default=y)
-        bottom = top + 19 * (len(lines) + 1) + 6
-        taken.append((min(x, x0), right, bottom))
-        blocks.append(_Block(caption, x0, x1, x, top, lines))
-    return blocks, max([bottom for _, _, bottom in taken], default=y)

@@ -111,14 +111,22 @@ def bends(hands: HandFrame) -> NDArray[np.float64]:
     return out
 
 
-def levels(spans: Sequence[tuple[float, float]]) -> list[int]:
-    """The lowest free level of each (start, end) so that none of one level overlap; spans in order of start."""
+def levels(spans: Sequence[tuple[float, float]]) -> list[tuple[int, int]]:
+    """For each (start, end), in order of start: its level, and how many levels its cluster of overlaps has.
+
+    No two spans of one level overlap; a span that overlaps none gets (0, 1).
+    """
     ends: list[float] = []
-    out = []
+    out: list[tuple[int, int]] = []
+    begun = 0
     for start, end in spans:
+        if ends and max(ends) <= start + 1e-6:  # a new cluster
+            out[begun:] = [(level, len(ends)) for level, _ in out[begun:]]
+            ends, begun = [], len(out)
         level = next((i for i, taken in enumerate(ends) if taken <= start + 1e-6), len(ends))
         ends[level : level + 1] = [end]
-        out.append(level)
+        out.append((level, 0))
+    out[begun:] = [(level, len(ends)) for level, _ in out[begun:]]
     return out
 
 
