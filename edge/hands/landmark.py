@@ -15,6 +15,7 @@ from edge.hands.roi import Roi
 from edge.runtime import Session
 
 _SIDE = 224
+_UNIT = np.float32(1 / 255)
 #: The network's z is smaller than its x and y; this brings it to the same measure (MediaPipe's normalize_z).
 _Z_SCALE = 1 / 0.4
 #: The last feature that all four heads share, [1, 1152] in the full and [1, 672] in the lite network.
@@ -53,8 +54,7 @@ class LandmarkNetwork:
         self._feature = SHARED_FEATURE if SHARED_FEATURE in names else ""
         #: Width of the keyframe feature; 0 = this network gives none.
         self.feature_size = shapes[names.index(SHARED_FEATURE)][1] if self._feature else 0
-        self._input = np.zeros(session.inputs[0].shape, np.float32)
-        self._feeds = {session.inputs[0].name: self._input}
+        self._input = session.inputs[0].name
         self._crop = np.zeros((_SIDE, _SIDE, 3), np.uint8)
 
     def read(self, rgb: NDArray[np.uint8], roi: Roi, *, threshold: float, feature: bool = False) -> Reading | None:
@@ -62,8 +62,8 @@ class LandmarkNetwork:
         matrix = roi.to_image(_SIDE)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         cv2.warpAffine(rgb, matrix, (_SIDE, _SIDE), self._crop, flags, cv2.BORDER_REPLICATE)
-        np.multiply(self._crop, np.float32(1 / 255), out=self._input[0])
-        out = self._session.run(self._feeds)
+        np.multiply(self._crop, _UNIT, out=self._session.input(self._input)[0])
+        out = self._session.invoke()
         presence, side = float(out[self._presence][0, 0]), float(out[self._side][0, 0])
         crop, joints = out[self._landmarks], out[self._world]
         # one NaN or infinity makes the sum one; NaN presence compares false

@@ -15,6 +15,7 @@ from edge.runtime import Session
 
 _SIDE = 192
 _COORDS = 18
+_UNIT = np.float32(1 / 255)
 #: Raw scores are clipped to +-100 before the sigmoid; below MIN_SCORE nothing is a palm.
 _CLIP = 100.0
 MIN_SCORE = 0.5
@@ -63,8 +64,7 @@ class PalmDetector:
             raise RuntimeUnavailable("The palm network is not MediaPipe's (192 x 192 RGB in, 2016 anchors out).")
         self._session = session
         self._boxes, self._scores = shapes[(1, count, _COORDS)], shapes[(1, count, 1)]
-        self._input = np.zeros(session.inputs[0].shape, np.float32)
-        self._feeds = {session.inputs[0].name: self._input}
+        self._input = session.inputs[0].name
         self._crop = np.zeros((_SIDE, _SIDE, 3), np.uint8)
 
     def detect(self, rgb: NDArray[np.uint8]) -> list[Palm]:
@@ -76,8 +76,8 @@ class PalmDetector:
         matrix = np.array([[scale, 0.0, left], [0.0, scale, top]])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         cv2.warpAffine(rgb, matrix, (_SIDE, _SIDE), self._crop, flags, cv2.BORDER_CONSTANT)
-        np.multiply(self._crop, np.float32(1 / 255), out=self._input[0])
-        out = self._session.run(self._feeds)
+        np.multiply(self._crop, _UNIT, out=self._session.input(self._input)[0])
+        out = self._session.invoke()
         return decode(out[self._boxes][0], out[self._scores][0, :, 0], scale * _SIDE, left, top)
 
 

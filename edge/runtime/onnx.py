@@ -77,15 +77,34 @@ class OnnxSession:
         self.inputs = tuple(_spec(name, node) for node in session.get_inputs())
         self.outputs = tuple(_spec(name, node) for node in session.get_outputs())
         self._names = [spec.name for spec in self.outputs]
+        self._buffers: dict[str, NDArray[Any]] = {}
 
     def run(self, feeds: Feeds) -> dict[str, NDArray[Any]]:
-        if self._session is None:
-            raise ValueError("The session is closed.")
+        self._open()
         check_feeds(self.inputs, feeds)
-        return dict(zip(self._names, self._session.run(self._names, dict(feeds)), strict=True))
+        return self._run(feeds)
+
+    def input(self, name: str) -> NDArray[Any]:
+        self._open()
+        if name not in self._buffers:
+            spec = next(spec for spec in self.inputs if spec.name == name)
+            self._buffers[name] = np.zeros([max(n, 1) for n in spec.shape], spec.dtype)
+        return self._buffers[name]
+
+    def invoke(self) -> dict[str, NDArray[Any]]:
+        self._open()
+        return self._run(self._buffers)
 
     def close(self) -> None:
         self._session = None
+        self._buffers = {}
+
+    def _run(self, feeds: Feeds) -> dict[str, NDArray[Any]]:
+        return dict(zip(self._names, self._session.run(self._names, dict(feeds)), strict=True))
+
+    def _open(self) -> None:
+        if self._session is None:
+            raise ValueError("The session is closed.")
 
 
 def pick_providers(wanted: tuple[str, ...], available: tuple[str, ...], allow_fallback: bool) -> tuple[str, ...]:

@@ -44,6 +44,17 @@ class Session(Protocol):
         """Outputs by name. Raises ValueError for a missing, unknown or misshapen input."""
         ...
 
+    def input(self, name: str) -> NDArray[Any]:
+        """The network's own input array, to be written before `invoke`: saves a copy per frame.
+
+        Valid until the next `invoke`: use it in one expression, keep no reference to it.
+        """
+        ...
+
+    def invoke(self) -> dict[str, NDArray[Any]]:
+        """Run on what `input` was given; every input must have been written since the last run."""
+        ...
+
     def close(self) -> None:
         """Release the network; `run` raises ValueError afterwards. May be called twice."""
         ...

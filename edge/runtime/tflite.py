@@ -54,19 +54,33 @@ class TfliteSession:
             )
         self.inputs, self._in = _specs(self._interpreter, inputs=True)
         self.outputs, self._out = _specs(self._interpreter, inputs=False)
+        self._views = {name: self._interpreter.tensor(index) for name, index in self._in}
 
     def run(self, feeds: Feeds) -> dict[str, NDArray[Any]]:
-        interpreter = self._interpreter
-        if interpreter is None:
-            raise ValueError("The session is closed.")
+        interpreter = self._open()
         check_feeds(self.inputs, feeds)
         for name, index in self._in:
             interpreter.set_tensor(index, feeds[name])
+        return self.invoke()
+
+    def input(self, name: str) -> NDArray[Any]:
+        self._open()
+        view: NDArray[Any] = self._views[name]()
+        return view
+
+    def invoke(self) -> dict[str, NDArray[Any]]:
+        interpreter = self._open()
         interpreter.invoke()
         return {name: interpreter.get_tensor(index) for name, index in self._out}
 
     def close(self) -> None:
         self._interpreter = None
+        self._views = {}
+
+    def _open(self) -> Any:
+        if self._interpreter is None:
+            raise ValueError("The session is closed.")
+        return self._interpreter
 
 
 def interpreter_class(runtime: str = "litert") -> tuple[str, Callable[..., Any]]:

@@ -72,9 +72,20 @@ def test_wrong_feeds_are_named(session, feeds, named):
         session.run(feeds)
 
 
+def test_inputs_written_in_place_give_the_same(session):
+    expected = session.run({"a": A, "b": B})["sum"]
+    session.run({"a": B, "b": B})
+    for _ in range(2):
+        session.input("a")[:] = A
+        np.copyto(session.input("b"), B)
+        np.testing.assert_array_equal(session.invoke()["sum"], expected)
+
+
 def test_closed_sessions_refuse(session):
     session.close()
     session.close()
+    with pytest.raises(ValueError, match="closed"):
+        session.input("a")
     with pytest.raises(ValueError, match="closed"):
         session.run({"a": A, "b": B})
 
