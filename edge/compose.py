@@ -96,9 +96,10 @@ def compose(atoms: Sequence[Atom], hand: str, view: str, settings: RuleSettings)
     s = settings
     bends = [a for a in atoms if a.kind == "bend" and abs(a.run.change) >= _bend_min(a, s)]
     rolls = [a for a in atoms if a.kind == "roll" and abs(a.run.change) >= s.roll_min]
-    # while the hand turns, its fingers are seen edge-on: small bends there are the tracker's
+    # while the hand turns or flies, its fingers are seen anew: small bends there are the tracker's
+    unsteady = [a.run for a in (*rolls, *_fast(atoms, s))]
     bends = [
-        a for a in bends if not any(_overlap(a.run, r.run) > 0.4 and abs(a.run.change) < s.roll_masks for r in rolls)
+        a for a in bends if not any(_overlap(a.run, r) > 0.4 and abs(a.run.change) < s.roll_masks for r in unsteady)
     ]
     clusters = _clusters(bends, s)
     pieces: list[_Piece] = []
@@ -113,9 +114,10 @@ def compose(atoms: Sequence[Atom], hand: str, view: str, settings: RuleSettings)
         left = [a for a in cluster if id(a) not in explained and not _excused(a, contacts)]
         if left:
             pieces += _bend_events(left, cluster, hand, s)
-    events = [p.event for p in pieces]
+    points = [p.event for p in pieces if p.event.motion == "point"]
+    events = [p.event for p in pieces if not _straightens_to_point(p.event, points)]
     events = _air_taps(events, s)
-    events += _spreads([a for a in atoms if a.kind == "spread"], bends, rolls, hand, s)
+    events += _spreads([a for a in atoms if a.kind == "spread"], bends, unsteady, hand, s)
     events += [
         _event(hand, "rotate", (), r.run, s, direction="cw" if r.run.change > 0 else "ccw", size=abs(r.run.change))
         for r in rolls
@@ -190,6 +192,13 @@ def _bend_events(left: Sequence[Atom], cluster: Sequence[Atom], hand: str, s: Ru
         return [_Piece(_event(hand, "point", ("index",), _span(kept), s, size=size), list(kept))]
     names = tuple(FINGERS[i] for i in numbers)
     return [_Piece(_event(hand, "curl" if curls else "extend", names, _span(kept), s, size=size), list(kept))]
+
+
+def _straightens_to_point(event: FingerEvent, points: Sequence[FingerEvent]) -> bool:
+    """Whether an extension is the index finger's part of pointing."""
+    return event.motion == "extend" and any(
+        set(event.fingers) <= {"thumb", "index"} and event.start < p.end and event.end > p.start for p in points
+    )
 
 
 def _contacts(atoms: Sequence[Atom], hand: str, folds: Sequence[Sequence[Atom]], s: RuleSettings) -> list[_Piece]:
@@ -340,15 +349,15 @@ def _thumb_direction(hand: str, change: float, along: bool) -> str:
 
 
 def _spreads(
-    atoms: Sequence[Atom], bends: Sequence[Atom], rolls: Sequence[Atom], hand: str, s: RuleSettings
+    atoms: Sequence[Atom], bends: Sequence[Atom], unsteady: Sequence[Run], hand: str, s: RuleSettings
 ) -> list[FingerEvent]:
-    """Spread and close from the angles between neighbours; bending fingers and turning hands do not count."""
+    """Spread and close from the angles between neighbours; bending fingers and turning or flying hands do not count."""
     quiet = [
         a
         for a in atoms
         if abs(a.run.change) >= s.spread_min
         and not any(_overlap(a.run, b.run) > 0.25 for b in bends)
-        and not any(_overlap(a.run, r.run) > 0.25 for r in rolls)
+        and not any(_overlap(a.run, r) > 0.25 for r in unsteady)
     ]
     events: list[FingerEvent] = []
     while quiet:
@@ -383,12 +392,8 @@ def _travels(atoms: Sequence[Atom], hand: str, view: str, s: RuleSettings) -> li
     waving = [(e.start, e.end) for e in events]
     fast = [
         a
-        for a in atoms
-        if a.kind in "xyz"
-        and id(a.run) not in used
-        and abs(a.run.change) >= (s.swipe_depth_min if a.kind == "z" else s.swipe_min)
-        and abs(a.run.change) / max(a.run.end - a.run.start, 1e-3) >= s.swipe_speed
-        and not any(a.run.start < end and a.run.end > start for start, end in waving)
+        for a in _fast(atoms, s)
+        if id(a.run) not in used and not any(a.run.start < end and a.run.end > start for start, end in waving)
     ]
     fast.sort(key=lambda a: -abs(a.run.change))
     kept: list[Atom] = []
@@ -403,6 +408,17 @@ def _travels(atoms: Sequence[Atom], hand: str, view: str, s: RuleSettings) -> li
         direction = travel_direction(atom.kind, atom.run.change, view)
         events.append(_event(hand, "swipe", (), atom.run, s, direction=direction))
     return events
+
+
+def _fast(atoms: Sequence[Atom], s: RuleSettings) -> list[Atom]:
+    """The hand's moves that are long and quick enough for a swipe."""
+    return [
+        a
+        for a in atoms
+        if a.kind in "xyz"
+        and abs(a.run.change) >= (s.swipe_depth_min if a.kind == "z" else s.swipe_min)
+        and abs(a.run.change) / max(a.run.end - a.run.start, 1e-3) >= s.swipe_speed
+    ]
 
 
 def travel_direction(axis: str, change: float, view: str) -> str:
