@@ -168,8 +168,8 @@ class _Reader:
 
     # -- clauses -------------------------------------------------------------------------------------------
 
-    def clause(self, i: int, before: Clause | None) -> Clause | None:
-        """The best reading of a clause at `i`, or None."""
+    def clause(self, i: int, before: Clause | None, *, leading: bool = False) -> Clause | None:
+        """The best reading of a clause at `i`, or None; `leading`: another may follow without any sign."""
         readings: list[tuple[tuple[bool, bool, int, int], Clause]] = []
         start, early = self.adjuncts(i)
         # without a subject: as an instruction, or as one that goes on with the subject before
@@ -192,7 +192,7 @@ class _Reader:
                     if understood is not None:
                         consistent = before is None or before.style == template.style
                         fillers = sum(kind == "filler" for kind, _ in manner)
-                        readings.append(((self._boundary(end), consistent, end, -fillers), understood))
+                        readings.append(((leading or self._boundary(end), consistent, end, -fillers), understood))
         return max(readings, key=lambda r: r[0])[1] if readings else None
 
     def _boundary(self, i: int) -> bool:
@@ -274,7 +274,7 @@ class _Reader:
                     join = kind
                 i = connective[0]
                 continue
-            clause = self.clause(i, before)
+            clause = self.clause(i, before, leading=leading)
             if clause is None:
                 end = self._skip(i)
                 unknown.append(self._said(i, end))

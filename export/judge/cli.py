@@ -190,12 +190,15 @@ def _write(path: Path, report: dict[str, Any]) -> None:
 
 def _show(report: dict[str, Any]) -> None:
     """The tables: sources, then motions."""
+    from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
 
     console = Console()
-    table = Table(title="Captions against true scores; floor = the most frequent caption", title_justify="left")
-    table.add_column("from")
+    table = Table(
+        title="Captions against true scores; floor = the most frequent caption", title_justify="left", box=SIMPLE
+    )
+    table.add_column("from", no_wrap=True)
     for heading in ("clips", "tuples", "prec.", "recall", "F1", "95 %", "strict", "halluc.", "Judge"):
         table.add_column(heading, justify="right", no_wrap=True)
     for source, figures in report["sources"].items():
@@ -213,7 +216,7 @@ def _show(report: dict[str, Any]) -> None:
     console.print(table)
     sources = [s for s in report["sources"] if s != "floor"]
     motions = sorted({m for s in sources for m in report["sources"][s]["motions"]})
-    by_motion = Table(title="F1 by motion (matched / true, said)", title_justify="left")
+    by_motion = Table(title="F1 by motion (matched / true, said)", title_justify="left", box=SIMPLE)
     by_motion.add_column("motion")
     for source in sources:
         by_motion.add_column(SOURCES[source], justify="right")

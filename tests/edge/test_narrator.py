@@ -256,6 +256,12 @@ def test_order_and_simultaneity_survive() -> None:
     assert parse("While the left hand opens, the right index finger bends. Then it straightens.") == read
 
 
+def test_a_leading_while_needs_no_comma() -> None:
+    text = "open the left hand then while you pinch the thumb and middle finger of the right hand together"
+    read = parse(f"{text} fan the thumb and pinky finger of the right hand out")
+    assert [(label(e), e.start) for e in read] == [("open", 0.0), ("pinch_middle", 1.0), ("spread_thumb_pinky", 1.0)]
+
+
 def test_fingers_that_do_the_same_are_merged_where_that_means_the_same() -> None:
     assert said(at_once(one("curl", "index"), one("curl", "middle")))[0].fingers == ("index", "middle")
     assert len(said(at_once(one("spread", "index", "middle"), one("spread", "ring", "pinky")))) == 2

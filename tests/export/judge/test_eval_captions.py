@@ -139,7 +139,7 @@ def test_table_and_results_file(
     monkeypatch.setenv("COLUMNS", "80")
     assert evaluate("clip.npz", "-o", "results/captions.json") == 0
     out = capsys.readouterr().out
-    assert re.search(r"landmarks . +1 . +2 . 1.000 .*10.00", out), out
+    assert re.search(r"landmarks +1 +2 +1.000 .*10.00", out), out
     assert "most frequent caption" in out
     assert "1.00 (1/1, 1)" in out
     report = json.loads(Path("results/captions.json").read_text())
