@@ -195,11 +195,10 @@ def _show(report: dict[str, Any]) -> None:
     from rich.table import Table
 
     console = Console()
-    table = Table(
-        title="Captions against true scores; floor = the most frequent caption", title_justify="left", box=SIMPLE
-    )
+    console.print("Captions against true scores; floor = the most frequent caption")
+    table = Table(box=SIMPLE, padding=0)
     table.add_column("from", no_wrap=True)
-    for heading in ("clips", "tuples", "prec.", "recall", "F1", "95 %", "strict", "halluc.", "Judge"):
+    for heading in ("clips", "tuples", "prec.", "recall", "F1", "95 %", "strict", "invented", "Judge"):
         table.add_column(heading, justify="right", no_wrap=True)
     for source, figures in report["sources"].items():
         low_high = figures["interval_95"].get("f1")
@@ -210,13 +209,14 @@ def _show(report: dict[str, Any]) -> None:
             *(f"{figures[name]:.3f}" for name in ("precision", "recall", "f1")),
             f"{low_high[0]:.2f}-{low_high[1]:.2f}" if low_high else "-",
             f"{figures['f1_strict']:.3f}",
-            f"{figures['hallucinated_finger_rate']:.1%}",
+            f"{figures['hallucinated_finger_rate']:.0%}",
             f"{figures['hand_judge']:.2f}",
         )
     console.print(table)
     sources = [s for s in report["sources"] if s != "floor"]
     motions = sorted({m for s in sources for m in report["sources"][s]["motions"]})
-    by_motion = Table(title="F1 by motion (matched / true, said)", title_justify="left", box=SIMPLE)
+    console.print("F1 by motion (matched / true, said)")
+    by_motion = Table(box=SIMPLE, padding=0)
     by_motion.add_column("motion")
     for source in sources:
         by_motion.add_column(SOURCES[source], justify="right")
