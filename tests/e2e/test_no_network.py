@@ -65,10 +65,11 @@ def test_the_guard_guards(guarded: dict[str, str]) -> None:
 
 @pytest.mark.usefixtures("networks")
 def test_captioning_never_reaches_for_the_network(guarded: dict[str, str], tmp_path: Path) -> None:
-    done = figop("caption", DEMO, "--out", tmp_path / "out", cwd=tmp_path, env=guarded)
+    written = ("--events", tmp_path / "e.jsonl", "--srt", tmp_path / "c.srt", "--score", tmp_path / "s.png")
+    done = figop("caption", DEMO, *written, cwd=tmp_path, env=guarded)
     assert done.returncode == 0, done.stderr
     assert Path(guarded["FIGOP_GUARD"]).read_text() == ""
-    rows = [json.loads(line) for line in (tmp_path / "out" / "events.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in (tmp_path / "e.jsonl").read_text().splitlines()]
     assert any(r["type"] == "caption" and r["final"] for r in rows)
 
 
