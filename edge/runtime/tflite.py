@@ -5,7 +5,10 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -42,8 +45,9 @@ class TfliteSession:
         self.provider = next((p for p in providers if p in _CPU), "cpu")
         package, make = interpreter_class(runtime)
         try:
-            self._interpreter: Any = make(model_content=data, num_threads=threads)
-            self._interpreter.allocate_tensors()
+            with _native_stderr_closed():
+                self._interpreter: Any = make(model_content=data, num_threads=threads)
+                self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise BundleError(f"{name} is not a model that {package} can load: {_first_line(error)}.") from error
         if package == "tflite-runtime" and (op := dynamic_range_op(self._interpreter)):
@@ -81,6 +85,25 @@ class TfliteSession:
         if self._interpreter is None:
             raise ValueError("The session is closed.")
         return self._interpreter
+
+
+@contextmanager
+def _native_stderr_closed() -> Iterator[None]:
+    """Keep LiteRT's "Created TensorFlow Lite XNNPACK delegate" off the user's terminal: it has no switch for it."""
+    try:
+        sys.stderr.flush()
+        kept = os.dup(2)
+    except (OSError, AttributeError, ValueError):  # no stderr to keep quiet
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def interpreter_class(runtime: str = "litert") -> tuple[str, Callable[..., Any]]:
