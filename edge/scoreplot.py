@@ -64,7 +64,7 @@ def breaks(captions: Sequence[Caption], start: float, end: float) -> list[float]
     rests = [(a.t_end + b.t_start) / 2 for a, b in pairwise(captions) if b.t_start > a.t_end]
     while end - starts[-1] > longest * 1.2:
         left = end - starts[-1]
-        even = left / math.ceil(left / longest)
+        even = left / math.ceil(left / longest - 1e-9)
         near = [r for r in rests if 0.6 * even < r - starts[-1] <= 1.2 * longest]
         starts.append(min(near, key=lambda r: abs(r - starts[-1] - even)) if near else starts[-1] + even)
     return starts

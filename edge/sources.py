@@ -144,6 +144,7 @@ class VideoSource(_Base):
                 if lost
                 else f"{path} cannot be decoded by this OpenCV; convert it to mp4 (H.264) or webm (VP9)."
             )
+        self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # off by default when the backend is named
         width = int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH))
         height = int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
         raw_fps = self._capture.get(cv2.CAP_PROP_FPS)
@@ -247,10 +248,10 @@ class CameraSource(_Base):
         self._changed = threading.Condition()
         self._newest: tuple[NDArray[Any], int] | None = None
         self._lost = self._closed = False
+        self._reader = threading.Thread(target=self._read, name="figop-camera", daemon=True)
 
     def __iter__(self) -> Iterator[Picture]:
-        reader = threading.Thread(target=self._read, name="figop-camera", daemon=True)
-        reader.start()
+        self._reader.start()
         seen = 0
         while True:
             with self._changed:
@@ -284,7 +285,7 @@ class CameraSource(_Base):
             with self._changed:
                 if self._newest is not None:
                     self.dropped["late"] += 1
-                self._newest = (frame, stamp if 0 <= now - stamp < 1_000_000_000 else now)
+                self._newest = (frame, stamp if stamp > 0 and 0 <= now - stamp < 1_000_000_000 else now)
                 self._changed.notify()
         with self._changed:
             self._lost = True

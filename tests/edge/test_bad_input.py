@@ -1,0 +1,235 @@
+"""Bad input end to end: one clear sentence or a counted event, what was written stays readable, exit code not 0."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from edge import cli, cv
+from edge.recording import Recording
+from edge.score import FingerEvent
+from edge.sinks import JsonLines
+from tests.edge.media import FakeCapture, FakeTracker, cut, write_video
+from tests.edge.stage import recording
+
+SCORE = [
+    FingerEvent("right", "curl", ("index",), start=0.5, end=0.9),
+    FingerEvent("right", "extend", ("index",), start=1.0, end=1.4),
+]
+MADE = recording(SCORE, fps=20.0)
+
+
+@pytest.fixture(autouse=True)
+def scripted(monkeypatch, tmp_path):
+    monkeypatch.setattr("edge.hands.backends.open_tracker", lambda *a, **k: FakeTracker(MADE.frames()))
+    monkeypatch.chdir(tmp_path)
+
+
+def figop(*args):
+    return cli.main([str(a) for a in args])
+
+
+def events(path="out/events.jsonl"):
+    with open(path) as file:
+        return [json.loads(line) for line in file]
+
+
+def dropped(rows):
+    """The last count of each reason."""
+    return {e["reason"]: e["count"] for e in rows if e["type"] == "dropped"}
+
+
+def motions(rows):
+    return [(f["motion"], f.get("fingers")) for e in rows if e["type"] == "caption" and e["final"] for f in e["score"]]
+
+
+def one_sentence(capsys):
+    """The one line on stderr."""
+    err = capsys.readouterr().err
+    assert err.startswith("figop: ")
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    return err
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [
+        ("missing.mp4", None, "There is no file missing.mp4"),
+        ("missing.npz", None, "There is no file missing.npz"),
+        ("text.mp4", b"once upon a time " * 99, "is not a video"),
+        ("empty.webm", b"", "the file is empty"),
+        ("broken.npz", b"PK\x03\x04" * 9, "not a readable recording"),
+    ],
+)
+def test_files_that_are_no_source(tmp_path, capsys, name, data, words):
+    if data is not None:
+        (tmp_path / name).write_bytes(data)
+    assert figop("caption", name, "-o", "out") == 2
+    assert words in one_sentence(capsys)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_recording_and_a_missing_camera(capsys):
+    assert figop("replay", "no.npz") == 2
+    assert "no recording at no.npz" in one_sentence(capsys)
+    assert figop("run", "--camera", "97") == 2
+    assert "Camera 97 cannot be opened" in one_sentence(capsys)
+
+
+def test_a_truncated_video_is_captioned_as_far_as_it_goes(capsys):
+    video = cut(write_video_like_made("clip.webm"), 0.8)
+    assert figop("caption", video, "-o", "out") == 1
+    assert "is truncated: the first" in one_sentence(capsys)
+    rows = events()
+    assert ("curl", ["index"]) in motions(rows)
+    assert dropped(rows)["truncated"] >= 1
+    assert cv2.VideoCapture("out/overlay.webm").read()[0]
+    assert cv2.imread("out/score.png") is not None
+
+
+def write_video_like_made(name):
+    from pathlib import Path
+
+    return write_video(Path(name), frames=len(MADE), fps=20.0)
+
+
+@pytest.mark.parametrize("kind", ["video", "folder", "recording"])
+def test_zero_frames(tmp_path, capsys, kind):
+    if kind == "folder":
+        (tmp_path / "in").mkdir()
+    elif kind == "recording":
+        Recording.from_frames([]).save("in")
+        os.rename("in", "in.npz")
+    else:
+        write_video(tmp_path / "in.avi", frames=0)
+    name = {"video": "in.avi", "folder": "in", "recording": "in.npz"}[kind]
+    assert figop("caption", name, "-o", "out") == 2
+    assert any(w in one_sentence(capsys) for w in ("holds no", "cannot be decoded"))
+
+
+def test_grey_and_odd_sized_pictures_are_captioned(tmp_path):
+    (tmp_path / "in").mkdir()
+    for i in range(len(MADE)):
+        cv2.imwrite(f"in/{i}.png", np.full((65, 97), i, np.uint8))
+    assert figop("caption", "in", "--fps", "20", "-o", "out") == 0
+    assert motions(events())[:1] == [("curl", ["index"])]
+    assert cv2.VideoCapture("out/overlay.webm").read()[0]
+
+
+def test_tiny_pictures_are_refused(tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    cv2.imwrite("in/0.png", np.zeros((8, 8, 3), np.uint8))
+    assert figop("caption", "in") == 2
+    assert "8 x 8 pixels" in one_sentence(capsys)
+
+
+def altered(**changes):
+    replace(MADE, **changes).save("in.npz")
+
+
+def test_landmarks_that_are_not_numbers_are_counted():
+    world, landmarks = MADE.world.copy(), MADE.landmarks.copy()
+    world[40:43, 1, 8], landmarks[40:43, 1, 8] = np.nan, np.nan
+    altered(world=world, landmarks=landmarks)
+    assert figop("replay", "in.npz", "--events", "out/events.jsonl") == 0
+    rows = events()
+    assert dropped(rows)["landmarks_not_finite"] >= 1
+    assert motions(rows)[:1] == [("curl", ["index"])]
+
+
+def test_time_that_stands_still_or_goes_back_is_counted():
+    t = MADE.t_ns.copy()
+    t[11], t[24] = t[10], t[20]
+    altered(t_ns=t)
+    assert figop("replay", "in.npz", "--events", "out/events.jsonl") == 0
+    rows = events()
+    assert dropped(rows) == {"time_stood_still": 1, "time_went_back": 1}
+    assert motions(rows)[:1] == [("curl", ["index"])]
+
+
+def test_a_gap_ends_the_phrase_and_is_counted():
+    t = MADE.t_ns.copy()
+    t[19:] += 5_000_000_000
+    altered(t_ns=t)
+    assert figop("replay", "in.npz", "--events", "out/events.jsonl") == 0
+    rows = events()
+    assert dropped(rows) == {"gap": 1}
+    finals = [e for e in rows if e["type"] == "caption" and e["final"]]
+    assert not any(e["t_start"] < 1.0 and e["t_end"] > 5.0 for e in finals)
+
+
+def test_a_camera_unplugged_in_mid_run(monkeypatch, capsys):
+    capture = FakeCapture(12)
+    monkeypatch.setattr("edge.sources._open_camera", lambda *a: capture)
+    assert figop("run", "-o", "out", "--record", "r.npz") == 1
+    err = capsys.readouterr().err
+    assert "stopped after" in err
+    assert err.count("\n") == 1
+    assert dropped(events())["camera_lost"] == 1
+    assert len(Recording.load("r.npz")) >= 1
+    assert cv2.VideoCapture("out/overlay.webm").read()[0]
+    assert capture.released
+
+
+def test_the_disk_fills_while_events_are_written(monkeypatch, capsys):
+    monkeypatch.setattr(JsonLines, "__init__", _nearly_full)
+    altered()
+    assert figop("replay", "in.npz", "-o", "out") == 1
+    assert "events.jsonl could not be written" in one_sentence(capsys)
+    assert len(events()) >= 1, "every line that is there is whole"
+    assert cv2.imread("out/score.png") is not None, "the other outputs are finished"
+
+
+def _nearly_full(self, path):
+    from edge.sinks import _TextFile
+    from tests.edge.test_sinks import FullDisk
+
+    self._file = _TextFile(path)
+    self._file._file = FullDisk(self._file._file, 1500)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of the file size are POSIX")
+def test_files_that_may_not_grow_leave_readable_ones(tmp_path):
+    altered()
+    code = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))\n"
+        "from edge.cli import main; sys.exit(main(['replay', 'in.npz', '-o', 'out']))"
+    )
+    env = {**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(cli.__file__))}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=False)
+    assert done.returncode == 1
+    assert "File too large" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(events()) >= 1
+    left = {p.name for p in (tmp_path / "out").iterdir()}
+    assert left <= {"events.jsonl", "captions.srt", "captions.vtt"}, "no half picture or video"
+
+
+def test_a_second_opencv_in_the_environment(monkeypatch, capsys):
+    found = {"opencv-python-headless": "4.11.0.86", "opencv-python": "4.5.5.64"}
+    monkeypatch.setattr(cv, "installed", lambda: found)
+    monkeypatch.delitem(sys.modules, "cv2")
+    assert figop("run") == 2
+    assert "pip uninstall -y opencv-python-headless opencv-python && pip install" in one_sentence(capsys)
+    altered()
+    assert figop("replay", "in.npz") == 0, "landmarks alone need no OpenCV"
+
+
+def test_an_output_folder_that_cannot_be_written(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    altered()
+    assert figop("replay", "in.npz", "--events", "file/e.jsonl") == 2
+    assert "file/e.jsonl could not be written" in one_sentence(capsys)
+
+
+def test_options_that_make_no_sense():
+    for wrong in (["--fps", "0"], ["--fps", "nan"], ["--max-hands", "3"], ["--camera-view", "above"], ["--speed", "2"]):
+        with pytest.raises(SystemExit) as caught:
+            figop("caption", "a.mp4", *wrong)
+        assert caught.value.code == 2

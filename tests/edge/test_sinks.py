@@ -1,0 +1,212 @@
+"""Sinks: valid files whatever is said, readable ones whatever breaks."""
+
+import errno
+import json
+import re
+
+import cv2
+import numpy as np
+import pytest
+
+from edge import sinks
+from edge.errors import SinkError
+from edge.events import Caption, Dropped
+from edge.hands.frame import HandFrame
+from edge.recording import Recording
+from edge.score import FingerEvent
+from edge.sinks import JsonLines, OverlayVideo, RecordingFile, ScorePicture, Subtitles, check_paths, open_sinks
+
+CURL = FingerEvent("right", "curl", ("index",), start=100.5, end=101.25)
+
+
+def said(text="The right index finger bends.", number=0, final=True):
+    return Caption(f"phrase-{number}", 100.5, 101.25 + number, final=final, text=text, score=(CURL,))
+
+
+def frame(t=100.0, size=(96, 64)):
+    return HandFrame(t_ns=round(t * 1e9), image_size=size)
+
+
+def rgb(value=0, size=(96, 64)):
+    return np.full((size[1], size[0], 3), value, np.uint8)
+
+
+class FullDisk:
+    """A file on a disk that takes so many bytes more."""
+
+    def __init__(self, file, room):
+        self._file, self._room = file, room
+
+    def __getattr__(self, name):
+        return getattr(self._file, name)
+
+    def write(self, data):
+        if not self._room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        wrote = self._file.write(bytes(data[: self._room]))
+        self._room -= wrote
+        return wrote
+
+
+def test_json_lines_are_on_the_disk_as_soon_as_they_are_said(tmp_path):
+    sink = JsonLines(tmp_path / "deep" / "e.jsonl")
+    sink.write(None, frame(), [said(), said(number=1)])
+    rows = [json.loads(line) for line in (tmp_path / "deep" / "e.jsonl").read_text().splitlines()]
+    assert [r["id"] for r in rows] == ["phrase-0", "phrase-1"]
+    assert rows[0]["score"] == [CURL.to_dict()]
+    sink.close()
+
+
+@pytest.mark.parametrize("room", [0, 1, 40])
+def test_a_full_disk_leaves_whole_lines(tmp_path, room):
+    path = tmp_path / "e.jsonl"
+    sink = JsonLines(path)
+    sink.write(None, frame(), [said()])
+    sink._file._file = FullDisk(sink._file._file, room)
+    with pytest.raises(SinkError, match=r"e\.jsonl could not be written: No space left on device"):
+        sink.write(None, frame(), [said(number=1)])
+    sink.close()
+    assert [json.loads(line)["id"] for line in path.read_text().splitlines()] == ["phrase-0"]
+
+
+def test_srt_counts_from_the_first_frame_and_takes_final_captions_only(tmp_path):
+    sink = Subtitles(tmp_path / "a.srt", "srt")
+    sink.write(None, frame(), [said(final=False), said()])
+    sink.write(None, frame(3700.0), [Caption("p", 3700.0, 3702.5, text="a <b> --> & c"), Caption("q", 3703.0, 3704.0)])
+    sink.close()
+    assert (tmp_path / "a.srt").read_text() == (
+        "1\n00:00:00,500 --> 00:00:01,500\nThe right index finger bends.\n\n"
+        "2\n01:00:00,000 --> 01:00:02,500\na ‹b› → & c\n\n"
+    )
+
+
+def test_vtt_is_escaped_wrapped_and_headed(tmp_path):
+    sink = Subtitles(tmp_path / "a.vtt", "vtt")
+    sink.write(None, frame(), [said("if <i>thumb</i> & index --> meet\n\nthen " + "the hand opens " * 6)])
+    text = (tmp_path / "a.vtt").read_text()
+    head, cue = text.split("\n\n", 1)
+    assert head == "WEBVTT"
+    number, times, *lines = cue.strip().split("\n")
+    assert (number, times) == ("1", "00:00:00.500 --> 00:00:01.500")
+    assert all(0 < len(re.sub("&[a-z]+;", "x", line)) <= 42 for line in lines), "no blank line inside a cue"
+    assert "&lt;i&gt;thumb&lt;/i&gt; &amp; index → meet" in " ".join(lines)
+
+
+def test_overlay_video_keeps_the_time_of_an_uneven_source(tmp_path, capfd):
+    path = tmp_path / "o.webm"
+    sink = OverlayVideo(path, fps=10.0)
+    for t in (0.0, 0.1, 0.11, 0.4, 0.5):  # one frame too many, two missing
+        sink.write(rgb(200), frame(t), [])
+    sink.write(rgb(), None, [said()])
+    assert not path.exists(), "a video that is not finished does not bear its name"
+    sink.close()
+    capture, count = cv2.VideoCapture(str(path)), 0
+    while capture.read()[0]:
+        count += 1
+    assert (count, capture.get(cv2.CAP_PROP_FPS)) == (6, 10.0)
+    assert capture.get(cv2.CAP_PROP_FRAME_WIDTH) == 640
+    assert [p.name for p in tmp_path.iterdir()] == ["o.webm"]
+    assert capfd.readouterr().err == ""
+
+
+def test_overlay_video_cuts_out_a_hole_of_an_hour(tmp_path):
+    sink = OverlayVideo(tmp_path / "o.webm", fps=5.0)
+    for t in (0.0, 0.2, 3600.0, 3600.2):
+        sink.write(rgb(), frame(t), [])
+    assert sink._slots == 4
+    sink.close()
+
+
+def test_an_overlay_that_the_disk_could_not_hold_is_removed(tmp_path):
+    sink = OverlayVideo(tmp_path / "o.webm", fps=10.0)
+    for i in range(6):
+        sink.write(rgb(i), frame(i / 10), [])
+    sink._queue.put(None)
+    sink._thread.join()
+    release = sink._writer.release
+
+    def release_on_a_full_disk():
+        release()
+        data = sink._part.read_bytes()
+        sink._part.write_bytes(data[: len(data) // 2])
+
+    sink._writer = type("Writer", (), {"release": staticmethod(release_on_a_full_disk)})()
+    with pytest.raises(SinkError, match="disk full"):
+        sink.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_score_picture_is_written_at_the_end_and_whole(tmp_path):
+    path = tmp_path / "score.png"
+    sink = ScorePicture(path, "clip")
+    for i in range(30):
+        sink.write(None, frame(100 + i / 10), [said()] if i == 20 else [])
+    assert not path.exists()
+    sink.close()
+    picture = cv2.imread(str(path))
+    assert picture.shape[1] == 1500
+    blue = np.array([246, 190, 86])  # the index finger's colour, BGR
+    assert (np.abs(picture.astype(int) - blue).max(-1) < 12).sum() > 1000, "the bar of the index finger"
+
+
+def test_nothing_seen_writes_no_score_and_no_recording(tmp_path):
+    for sink in (
+        ScorePicture(tmp_path / "s.png", ""),
+        RecordingFile(tmp_path / "r.npz"),
+        OverlayVideo(tmp_path / "o.webm", 9),
+    ):
+        sink.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_recordings_keep_hands_and_what_is_known_of_them(tmp_path):
+    sink = RecordingFile(tmp_path / "r.npz", view="egocentric", mirrored=True, appearance_digest="ab")
+    for t in (1.0, 1.1):
+        sink.write(rgb(), frame(t), [Dropped("d", t, t, reason="late", count=1)])
+    sink.write(rgb(), None, [])
+    sink.close()
+    made = Recording.load(tmp_path / "r.npz")
+    assert (len(made), made.view, made.mirrored, made.appearance_digest) == (2, "egocentric", True, "ab")
+
+
+def test_write_whole_leaves_the_old_file_when_it_fails(tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"old")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(sinks.os, "replace", full)
+    with pytest.raises(SinkError, match="No space left"):
+        sinks.write_whole(path, b"new")
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("a.png", b"old")]
+
+
+def test_paths_are_checked_before_anything_is_written(tmp_path):
+    taken = tmp_path / "taken.srt"
+    taken.write_text("mine")
+    with pytest.raises(SinkError, match="exists already; add --force"):
+        check_paths({"srt": taken}, force=False)
+    check_paths({"srt": taken}, force=True)
+    with pytest.raises(SinkError, match="--srt and --vtt both write"):
+        check_paths({"srt": tmp_path / "a", "vtt": tmp_path / "x" / ".." / "a"}, force=True)
+    with pytest.raises(SinkError, match="overwrite the source"):
+        check_paths({"overlay": taken}, force=True, source=taken)
+    with pytest.raises(SinkError, match="is a folder"):
+        check_paths({"events": tmp_path}, force=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "words"),
+    [("overlay", "o.avi", ".webm, .mkv, .mp4"), ("score", "s.jpg", ".png"), ("record", "r.txt", ".npz")],
+)
+def test_outputs_of_the_wrong_kind_are_refused(tmp_path, name, file, words):
+    with pytest.raises(SinkError, match=re.escape(words)):
+        open_sinks({"events": tmp_path / "e", name: tmp_path / file}, title="", fps=30, view="facing")
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    for make in (JsonLines, lambda path: Subtitles(path, "srt")):
+        with pytest.raises(SinkError, match="could not be written"):
+            make(tmp_path / "file" / "e")
