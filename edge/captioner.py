@@ -1,0 +1,107 @@
+"""Text from unit tokens: prefill once a caption, then one word a step, with an explicit cache of static size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.errors import BundleError
+from edge.narrator import text_of
+from edge.runtime import Session
+
+Array = NDArray[np.float32]
+
+#: ids 0 and 1; the words of the vocabulary follow in its order
+SPECIALS = ("<end>", "<begin>")
+END, BEGIN = 0, 1
+#: ticks of a unit, and units of a phrase at most (6 s)
+UNIT_TICKS, UNITS = 15, 12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Told:
+    """A decoded caption: text, and the mean log-probability of its words."""
+
+    text: str
+    logprob: float
+
+    @property
+    def confidence(self) -> float:
+        """Geometric mean of the words' probabilities."""
+        return float(np.exp(self.logprob))
+
+
+class TokenCaptioner:
+    """The three graphs of the captioner: units (with the projector), prefill and step.
+
+    Args:
+        vocabulary: the words that ids 2, 3, ... stand for.
+    """
+
+    def __init__(self, units: Session, prefill: Session, step: Session, vocabulary: Sequence[str]) -> None:
+        self._units, self._prefill, self._step = units, prefill, step
+        self.words = (*SPECIALS, *vocabulary)
+        shapes = {spec.name: spec.shape for spec in step.inputs}
+        self._cache = np.zeros(shapes["args_5"], np.float32)
+        self.length = int(self._cache.shape[3])
+        said = next(s for s in step.outputs if s.shape[-1] != self._cache.shape[-1] or len(s.shape) == 2)
+        if said.shape[-1] != len(self.words):
+            raise BundleError(
+                f"The captioner knows {said.shape[-1]} words and the vocabulary has {len(self.words)}: they do not belong together."
+            )
+        self.width = {spec.name: spec.shape for spec in units.inputs}["args_3"][-1]
+        self._tokens = next(iter(units.outputs)).shape  # [1, tokens of a unit, width]
+
+    def unit(self, embedding: Array, probs: Array, mask: Array, appearance: Array | None = None) -> Array:
+        """Tokens [U,D] of one unit: embedding [n,2,E], probs [n,2,7,S], mask [n,2] of its n <= 15 ticks;
+        appearance [2,A] with NaN rows for a hand without."""
+        n = len(mask)
+
+        def pad(a: Array) -> Array:
+            out = np.zeros((1, 2, UNIT_TICKS, a.shape[-1]), np.float32)
+            out[0, :, :n] = np.swapaxes(a * mask[..., None], 0, 1)
+            return out
+
+        seen = np.zeros((1, 2, self.width), np.float32)
+        has = np.zeros((1, 2), np.float32)
+        if appearance is not None and appearance.shape[-1] == self.width:
+            good = np.isfinite(appearance).all(axis=-1)
+            has[0] = good
+            seen[0, good] = appearance[good]
+        whole = np.zeros((1, 2, UNIT_TICKS), np.float32)
+        whole[0, :, :n] = mask.T
+        out = self._units.run({
+            "args_0": pad(embedding), "args_1": pad(probs.reshape(n, 2, -1)), "args_2": whole, "args_3": seen,
+            "args_4": has,
+        })  # fmt: skip
+        return out["output_0"][0]  # type: ignore[no-any-return]
+
+    def tell(self, tokens: Sequence[Array], known: Sequence[Array]) -> Told:
+        """Greedy caption of a phrase: per unit its tokens [U,D] and which of them hold something [U]."""
+        each, width = self._tokens[1], self._tokens[2]
+        memory = np.zeros((1, UNITS * each, width), np.float32)
+        mask = np.zeros((1, UNITS * each), np.float32)
+        for i, (one, good) in enumerate(zip(tokens[:UNITS], known, strict=False)):
+            memory[0, i * each : (i + 1) * each] = one
+            mask[0, i * each : (i + 1) * each] = good
+        crossed = self._prefill.run({"args_0": memory})
+        feeds = {"args_2": mask, "args_3": crossed["output_0"], "args_4": crossed["output_1"]}
+        keys = values = self._cache
+        word, ids, total = BEGIN, [], 0.0
+        for at in range(self.length - 1):
+            out = self._step.run({
+                **feeds, "args_0": np.array([word], np.int32), "args_1": np.array([at], np.int32),
+                "args_5": keys, "args_6": values,
+            })  # fmt: skip
+            keys, values = out["output_1"], out["output_2"]
+            row = out["output_0"][0].astype(np.float64)
+            row[BEGIN] = -np.inf
+            word = int(row.argmax())
+            total -= float(np.log(np.exp(row - row[word]).sum()))
+            if word == END:
+                break
+            ids.append(word)
+        return Told(text_of(self.words[i] for i in ids), total / (len(ids) + 1))

@@ -1,0 +1,261 @@
+"""Ticks -> what the encoder sees: 6 part tokens (5 fingers, palm) of 30 numbers for each hand.
+
+Everything is in palm axes and palm lengths, so that both hands, all sizes and all camera poses share one
+network; what depends on the camera (palm axes, place, motion through space) is turned into the person's own
+directions (right, up, forward) first. The same code runs over one tick on the device and over batches in
+training: arrays carry any leading axes [..., 2 hands].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.resample import TICK_HZ, Tick
+from edge.skeleton import CHAINS, INDEX_MCP, MIDDLE_MCP, PINKY_MCP, TIPS
+
+Array = NDArray[np.float32]
+
+PARTS, WIDTH = 6, 30
+#: person's (right, up, forward) from camera axes (right, down, away), by view
+PERSON_AXES = {
+    "facing": np.array([-1.0, -1.0, -1.0], np.float32),
+    "egocentric": np.array([1.0, -1.0, 1.0], np.float32),
+}
+#: ticks of visible hand after which its scale no longer changes, and after which an unseen hand is forgotten
+SCALE_TICKS = int(TICK_HZ)
+FORGET_TICKS = 10
+#: the place from which motion through space is measured follows the hand with this time constant, ticks
+PLACE_TICKS = 20.0
+#: gains that bring the small features near 1
+_SPEED_GAIN, _TIP_GAIN, _DEPTH_GAIN = np.float32(8.0), np.float32(8.0), np.float32(4.0)
+
+#: the zoom that places are measured with follows slowly: its noise would shake them
+_ZOOM_SHARE = np.float32(0.1)
+#: features beyond this are tracker failures
+_LIMIT = np.float32(6.0)
+
+_FROM = np.array([[0, a, b, c] for a, b, c, _ in CHAINS])
+_TO = CHAINS
+_SPREAD_FROM, _SPREAD_TO = np.array([2, 5, 9, 13, 17]), np.array([4, 6, 10, 14, 18])
+_MIDDLE = np.array([0, INDEX_MCP, MIDDLE_MCP, PINKY_MCP])
+_ZERO = np.float32(0.0)
+
+
+def _length(v: Array) -> Array:
+    return np.sqrt(np.einsum("...i,...i->...", v, v))
+
+
+def _cross(u: Array, v: Array) -> Array:
+    return np.stack(
+        (
+            u[..., 1] * v[..., 2] - u[..., 2] * v[..., 1],
+            u[..., 2] * v[..., 0] - u[..., 0] * v[..., 2],
+            u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0],
+        ),
+        axis=-1,
+    )
+
+
+def _angle(u: Array, v: Array) -> Array:
+    """Radians. atan2, never acos."""
+    return np.arctan2(_length(_cross(u, v)), np.einsum("...i,...i->...", u, v))
+
+
+_SIDES = np.array([1.0, -1.0], np.float32)[:, None]
+
+
+def palm_axes(points: Array) -> Array:
+    """`skeleton.palm_frame` of points [...,2,21,3] with the wrist at the origin, left hand first: [...,2,3,3]."""
+    x = points[..., MIDDLE_MCP, :]
+    x = x / np.maximum(_length(x), 1e-6)[..., None]
+    across = points[..., INDEX_MCP, :] - points[..., PINKY_MCP, :]
+    y = across - np.einsum("...i,...i->...", across, x)[..., None] * x
+    y = y / np.maximum(_length(y), 1e-6)[..., None]
+    return np.stack((x, y, _cross(x, y) * _SIDES), axis=-1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Geometry:
+    """What one tick holds before any memory. Arrays [..., 2 hands, ...]; finite everywhere, 0 where unknown.
+
+    Attributes:
+        points [...,21,3]: wrist at the origin, in the source's unit.  axes [...,3,3]: palm axes as columns.
+        length, flat_length [...]: palm length of `points`, and of the image.
+        flat [...,21,2]: image, person's right and up, in image widths; zoom [...]: image widths per unit of `points`.
+        wrist [...,3]: the person's right, up, forward, in the source's unit.
+        present, has_world, has_image, has_wrist [...]: bool.
+    """
+
+    points: Array
+    axes: Array
+    length: Array
+    flat: Array
+    zoom: Array
+    wrist: Array
+    present: NDArray[np.bool_]
+    has_world: NDArray[np.bool_]
+    has_image: NDArray[np.bool_]
+    has_wrist: NDArray[np.bool_]
+
+    def at(self, k: int) -> Geometry:
+        """Tick k of a batch [B,T,...]."""
+        return Geometry(*(getattr(self, name)[:, k] for name in self.__slots__))
+
+
+def geometry(world: Array, image: Array, wrist: Array, present: NDArray[np.bool_], view: Array) -> Geometry:
+    """World [...,2,21,3], image [...,2,21,3] (square pixels), wrist [...,2,3]; view = `PERSON_AXES` [..., 3]."""
+    has_world = np.isfinite(world).all(axis=(-1, -2)) & present
+    has_image = np.isfinite(image[..., :2]).all(axis=(-1, -2)) & present
+    has_wrist = np.isfinite(wrist).all(axis=-1) & present
+    seen = present & (has_world | has_image)
+    image = np.where(np.isfinite(image), image, _ZERO)
+    world = np.where(has_world[..., None, None], world, _ZERO)
+    points = np.where(has_world[..., None, None], world, image)
+    points = points - points[..., :1, :]
+    plane = image[..., :2] - image[..., :1, :2]
+    # weak perspective: the image is about `zoom` times the world seen along the camera's axis
+    zoom = np.einsum("...ij,...ij->...", plane, points[..., :2])
+    zoom = zoom / np.maximum(np.einsum("...ij,...ij->...", points[..., :2], points[..., :2]), 1e-9)
+    way = view[..., None, :]
+    return Geometry(
+        points=points,
+        axes=palm_axes(points),
+        length=_length(points[..., MIDDLE_MCP, :]),
+        flat=image[..., :2] * way[..., None, :2],
+        zoom=np.where(has_image & has_world, np.maximum(zoom, np.float32(1e-6)), np.float32(1.0)),
+        wrist=np.where(has_wrist[..., None], wrist, _ZERO) * way,
+        present=seen,
+        has_world=has_world,
+        has_image=has_image,
+        has_wrist=has_wrist,
+    )
+
+
+class FeatureReader:
+    """Adds what needs memory: scale, motion, place. One object per stream (or per batch of streams).
+
+    Args:
+        view: "facing" or "egocentric", or the axes themselves [..., 3].
+        shape: leading axes of a batch, () for one stream.
+    """
+
+    def __init__(self, view: str | Array = "facing", shape: tuple[int, ...] = ()) -> None:
+        self.view = PERSON_AXES[view] if isinstance(view, str) else np.asarray(view, np.float32)
+        self._hands = (*shape, 2)
+        self.reset()
+
+    def reset(self) -> None:
+        """A new stream."""
+        hands = self._hands
+        self._unseen = np.full(hands, FORGET_TICKS + 1)
+        self._count = np.zeros(hands, np.float32)
+        self._scale = np.ones(hands, np.float32)
+        self._zoom = np.zeros(hands, np.float32)
+        self._place = np.zeros((*hands, 3), np.float32)
+        self._home = np.zeros((*hands, 3), np.float32)
+        self._tips = np.zeros((*hands, 5, 3), np.float32)
+        self._out = np.zeros((*hands, PARTS, WIDTH), np.float32)
+
+    def read(self, tick: Tick) -> Array:
+        """Features [2,6,30] of one tick."""
+        return self.step(geometry(tick.world, tick.image, tick.wrist, tick.present, self.view), tick.fresh)
+
+    def step(self, now: Geometry, fresh: NDArray[np.bool_]) -> Array:
+        """Features [...,2,6,30] of the next tick; `fresh` [...,2]: another hand than before."""
+        seen = now.present
+        new = seen & (fresh | (self._unseen > FORGET_TICKS))
+        self._unseen = np.where(seen, 0, self._unseen + 1)
+        self._count = np.where(new, _ZERO, self._count)
+        learn = seen & (self._count < SCALE_TICKS)
+        self._count = self._count + learn
+        share = 1 / np.maximum(self._count, 1)
+        self._scale = np.where(learn, self._scale + (now.length - self._scale) * share, self._scale)
+        scale = np.maximum(self._scale, np.float32(1e-6))
+        local = now.points @ now.axes / scale[..., None, None]
+        tips = local[..., TIPS, :]
+        zoom = np.log(now.zoom)
+        self._zoom = np.where(new, zoom, np.where(seen, self._zoom + (zoom - self._zoom) * _ZOOM_SHARE, self._zoom))
+        place = self._where(now, scale)
+        again = (seen & ~new)[..., None]
+        speed = np.where(again, place - self._place, _ZERO)
+        flow = np.where(again[..., None], tips - self._tips, _ZERO)
+        self._home = np.where(new[..., None], place, self._home + (place - self._home) / np.float32(PLACE_TICKS))
+        out = self._tokens(now, local, tips, flow, speed, place, scale)
+        keep = (self._unseen <= FORGET_TICKS)[..., None, None]
+        # an unseen hand stands still for a moment, marked as unseen, before it goes to nothing
+        out = np.clip(out, -_LIMIT, _LIMIT)
+        self._out = np.where(seen[..., None, None], out, np.where(keep, self._out, _ZERO))
+        self._out[..., 5, 20] = seen
+        hold = seen[..., None]
+        self._place = np.where(hold, place, self._place)
+        self._home = np.where(hold, self._home, self._place)
+        self._tips = np.where(hold[..., None], tips, self._tips)
+        return self._out.copy()
+
+    def _where(self, now: Geometry, scale: Array) -> Array:
+        """Place of the middle knuckle [...,3] in palm lengths, person's right, up, forward."""
+        knuckle = now.points[..., MIDDLE_MCP, :] * self.view[..., None, :]
+        metric = (now.wrist + knuckle) / scale[..., None]
+        # the image's own palm length where there is no world: zoom is 1 and scale is in image widths
+        size = np.exp(self._zoom) * scale
+        flat = (now.flat[..., MIDDLE_MCP, :] - np.float32(0.5) * self.view[..., None, :2]) / size[..., None]
+        # 1 / zoom grows with the distance from the camera: its logarithm stands for depth
+        depth = -_DEPTH_GAIN * np.log(now.zoom) * self.view[..., None, 2]
+        free = np.concatenate((flat, depth[..., None]), axis=-1)
+        return np.where(now.has_wrist[..., None], metric, free).astype(np.float32)
+
+    def _tokens(
+        self, now: Geometry, local: Array, tips: Array, flow: Array, speed: Array, place: Array, scale: Array
+    ) -> Array:
+        out = np.zeros((*self._hands, PARTS, WIDTH), np.float32)
+        fingers = out[..., :5, :]
+        fingers[..., :12] = local[..., CHAINS, :].reshape(*self._hands, 5, 12)
+        chain = local[..., _TO, :] - local[..., _FROM, :]
+        fingers[..., 12:15] = _angle(chain[..., :-1, :], chain[..., 1:, :])
+        ways = local[..., _SPREAD_TO, :] - local[..., _SPREAD_FROM, :]
+        apart = _angle(ways[..., :-1, :], ways[..., 1:, :])
+        fingers[..., :4, 15] = apart
+        fingers[..., 1:, 16] = apart
+        fingers[..., 17:20] = flow * _TIP_GAIN
+        gap = tips - tips[..., :1, :]
+        fingers[..., 20:23] = gap
+        fingers[..., 23] = _length(gap)
+        palm = local[..., _MIDDLE, :].mean(axis=-2)
+        fingers[..., 24] = _length(tips - palm[..., None, :])
+        size = np.maximum(now.zoom * scale, np.float32(1e-6))[..., None, None]
+        flat = (now.flat[..., TIPS, :] - now.flat[..., TIPS[:1], :]) / size
+        fingers[..., 25] = np.where(now.has_image[..., None], _length(flat), _ZERO)
+        along, far = _on_chain(local)
+        fingers[..., 26], fingers[..., 27] = along, far
+        fingers[..., 28] = now.has_world[..., None]
+        fingers[..., 29] = now.has_image[..., None]
+        token = out[..., 5, :]
+        token[..., :9] = (now.axes * self.view[..., None, :, None]).reshape(*self._hands, 9)
+        token[..., 9:12] = speed * _SPEED_GAIN
+        token[..., 12:15] = place - self._home
+        token[..., 15:18] = palm
+        token[..., 18] = now.length / scale
+        token[..., 19] = now.zoom * scale
+        token[..., 20] = now.present
+        token[..., 21], token[..., 22], token[..., 23] = now.has_world, now.has_image, now.has_wrist
+        both = now.present.all(axis=-1) & (now.has_wrist.all(axis=-1) | now.has_image.all(axis=-1))
+        other = place[..., ::-1, :] - place
+        token[..., 24:27] = np.where(both[..., None, None], np.clip(other, -6.0, 6.0) * np.float32(0.3), _ZERO)
+        token[..., 27] = both[..., None]
+        return out
+
+
+def _on_chain(local: Array) -> tuple[Array, Array]:
+    """Thumb tip against each finger's middle and last bones [...,5]: how far along (0..1), how far away."""
+    tip = local[..., None, None, TIPS[0], :]
+    base, end = local[..., CHAINS[:, :3], :], local[..., CHAINS[:, 1:], :]
+    bone = end - base
+    u = np.einsum("...i,...i->...", tip - base, bone) / np.maximum(np.einsum("...i,...i->...", bone, bone), 1e-6)
+    u = np.clip(u, 0.0, 1.0)
+    far = _length(tip - base - u[..., None] * bone)
+    nearest = far.argmin(axis=-1)[..., None]
+    along = (np.take_along_axis(u, nearest, -1)[..., 0] + nearest[..., 0]) / 3
+    return along, np.take_along_axis(far, nearest, -1)[..., 0]

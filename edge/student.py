@@ -1,0 +1,166 @@
+"""The trained recogniser: hand frames -> ticks -> encoder -> score and caption. Same methods as `RuleRecogniser`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.captioner import UNIT_TICKS, UNITS, TokenCaptioner
+from edge.decode import COLUMNS, DecodeSettings, decode
+from edge.encoder import LAG, MOVING_LAG, FrameEncoder, Reading
+from edge.errors import ScoreError
+from edge.features import Pose, PoseReader
+from edge.hands.frame import LEFT, RIGHT, HandFrame
+from edge.model_features import FeatureReader
+from edge.narrator import parse
+from edge.resample import Resampler
+from edge.score import Score
+
+#: `moving` begins above the first and ends below the second probability
+MOVES, RESTS = 0.6, 0.4
+#: probability of some motion that opens the caption's stretch, and ticks taken before it
+ACTS, BEFORE = 0.4, 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """One tick of the running phrase. `appearance` [2,A] or None: what a keyframe brought since the last tick."""
+
+    t: float
+    present: NDArray[np.bool_]
+    reading: Reading
+    appearance: NDArray[np.float32] | None
+
+
+class StudentRecogniser:
+    """Both hands' encoder over a stream. State: resampler, features, encoder, and the running phrase's ticks.
+
+    `push(frame)` -> poses; `moving`; `score(final)` -> events of the frame heads; `caption(final)` -> text and its
+    confidence; `forget(before)` -> drop what was spoken.
+    """
+
+    source = "model"
+
+    def __init__(
+        self,
+        encoder: FrameEncoder,
+        captioner: TokenCaptioner | None = None,
+        view: str = "facing",
+        settings: DecodeSettings | None = None,
+    ) -> None:
+        self.encoder, self.captioner, self.view = encoder, captioner, view
+        self.settings = settings or DecodeSettings()
+        self._resampler, self._features = Resampler(), FeatureReader(view)
+        self.reset()
+
+    def reset(self) -> None:
+        """A new stream."""
+        self._resampler.reset()
+        self._features.reset()
+        self.encoder.reset()
+        self._readers = [PoseReader(LEFT), PoseReader(RIGHT)]
+        self._tracks = [-1, -1]
+        self._heard: list[Heard] = []
+        self._moving = np.zeros(2, bool)
+        self._moved = -math.inf
+        self._changes = 0
+        self._labels: NDArray[np.intp] | None = None
+        self._appearance: NDArray[np.float32] | None = None
+        self._read: tuple[int, float, Score] = (-1, 0.0, ())
+
+    def push(self, frame: HandFrame) -> tuple[Pose | None, Pose | None]:
+        """Read one frame; returns the poses that it held."""
+        poses: list[Pose | None] = [None, None]
+        for slot in (LEFT, RIGHT):
+            if not frame.present(slot):
+                continue
+            track = int(frame.track_id[slot])
+            if track != self._tracks[slot]:
+                self._readers[slot], self._tracks[slot] = PoseReader(slot), track
+            poses[slot] = self._readers[slot].read(frame)
+        if frame.appearance is not None:
+            self._appearance = frame.appearance
+        for tick in self._resampler.push(frame):
+            reading = self.encoder.push(self._features.read(tick))
+            self._hear(Heard(tick.t, tick.present, reading, self._appearance))
+            self._appearance = None
+        return poses[0], poses[1]
+
+    def _hear(self, heard: Heard) -> None:
+        self._heard.append(heard)
+        sure = heard.reading.moving
+        self._moving = np.where(self._moving, sure > RESTS, sure > MOVES)
+        if self._moving.any():
+            self._moved = heard.t - MOVING_LAG / self._resampler.hz
+        labels = heard.reading.probs[..., COLUMNS["motion"]].argmax(axis=-1)
+        if self._labels is None or (labels != self._labels).any():
+            self._changes += 1
+        self._labels = labels
+
+    @property
+    def moving(self) -> bool:
+        return bool(self._moving.any())
+
+    def moved_at(self) -> float:
+        """When a hand was last seen to act, seconds; -inf before."""
+        return self._moved
+
+    @property
+    def atoms(self) -> int:
+        """Grows whenever the reading of some finger changes."""
+        return self._changes
+
+    def score(self, *, final: bool) -> Score:
+        """Events of the running phrase by the frame heads, both hands, in order of time."""
+        heard = self._heard
+        if not heard:
+            return ()
+        if self._read[0] != len(heard) or self._read[1] != heard[0].t:
+            times = np.array([h.t for h in heard]) - LAG / self._resampler.hz
+            probs = np.stack([h.reading.probs for h in heard])
+            self._read = (len(heard), heard[0].t, decode(times, probs, self.settings))
+        return self._read[2]
+
+    def caption(self, *, final: bool) -> tuple[str, float]:
+        """The captioner's words for the running phrase and its confidence; ("", 0) without a captioner.
+
+        Words that the parser cannot read are no caption: confidence 0.
+        """
+        heard = self._phrase()
+        if self.captioner is None or not heard:
+            return "", 0.0
+        tokens, known = [], []
+        for i in range(0, len(heard), UNIT_TICKS):
+            unit = heard[i : i + UNIT_TICKS]
+            mask = np.stack([h.present for h in unit]).astype(np.float32)
+            seen = next((h.appearance for h in unit if h.appearance is not None), None)
+            one = self.captioner.unit(
+                np.stack([h.reading.embedding for h in unit]), np.stack([h.reading.probs for h in unit]), mask, seen
+            )
+            tokens.append(one)
+            known.append(np.repeat(mask.max(axis=0), len(one) // 2))
+        told = self.captioner.tell(tokens, known)
+        try:
+            sound = bool(told.text) and bool(parse(told.text))
+        except ScoreError:
+            sound = False
+        return told.text, told.confidence if sound else 0.0
+
+    def _phrase(self) -> Sequence[Heard]:
+        """The ticks that a caption reads: from just before something acts, six seconds at most."""
+        heard = self._heard[-UNITS * UNIT_TICKS :]
+        for i, h in enumerate(heard):
+            if (h.reading.probs[..., 0] < 1 - ACTS).any():
+                return heard[max(i - BEFORE, 0) :]
+        return []
+
+    def forget(self, before: float = math.inf) -> None:
+        """Drop the ticks before this time (seconds)."""
+        if before == math.inf:
+            self._heard = []
+        elif self._heard and self._heard[0].t < before:
+            self._heard = [h for h in self._heard if h.t >= before]

@@ -1,0 +1,1 @@
+"""What the networks are trained on: windows and texts of simulated clips, and the process that streams them."""

@@ -1,0 +1,261 @@
+"""Training batches streamed from the simulator: programs -> performances -> cameras -> noise -> ticks -> features.
+
+Batch number i of a seed is always the same, whoever makes it and whenever: training resumes to the step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.model_features import PERSON_AXES, FeatureReader, geometry
+from edge.resample import SLACK_S, TICK_HZ
+from edge.score import HANDS, Score
+from edge.targets import ATTRIBUTES, SLOTS, codes, slots_of
+from export.sim.anatomy import Array, Body
+from export.sim.noise import NoiseSettings, bursts, errors
+from export.sim.perform import curves, drive, joints_of, unrest
+from export.sim.plan import plan
+from export.sim.stage import Stage
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """One clip to be performed: what, by whom, how held, how long."""
+
+    score: Score
+    body: Body
+    stage: Stage
+    hands: tuple[str, ...]
+    duration: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clips:
+    """A batch of clips at 30 Hz ticks.
+
+    Attributes:
+        features [B,T,2,6,30] float32.
+        targets [B,T,2,7,6] uint8: motion, direction, contact, extent, speed, repeat of every slot (`edge.targets`).
+        present [B,T,2] bool: the hand is seen. moving [B,T,2] bool: an event of the hand is under way.
+        scores: what is performed, seconds = ticks / 30.
+    """
+
+    features: NDArray[np.float32]
+    targets: NDArray[np.uint8]
+    present: Flags
+    moving: Flags
+    scores: list[Score]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frames:
+    """A tracker's view of a batch. times [B,F] seconds; valid [B,F] bool: not dropped; track [B,F,2] int."""
+
+    times: Array
+    valid: Flags
+    world: Array
+    image: Array
+    wrist: Array
+    present: Flags
+    track: NDArray[np.int32]
+    view: Array
+
+
+def feasible(scenes: Sequence[Scene], rng: np.random.Generator) -> tuple[list[Scene], list[object]]:
+    """The scenes whose score the hand can do, and their plans."""
+    seeds = rng.spawn(len(scenes))
+    plans = drive(
+        [plan(s.score, s.body, s.stage, g) for s, g in zip(scenes, seeds, strict=True)], [s.body for s in scenes]
+    )
+    kept = [(s, p) for s, p in zip(scenes, plans, strict=True) if not p.problems]
+    return [s for s, _ in kept], [p for _, p in kept]
+
+
+def track(
+    scenes: Sequence[Scene],
+    plans: Sequence[object],
+    rng: np.random.Generator,
+    settings: NoiseSettings,
+    *,
+    fps: float,
+    level: float = 1.0,
+    sources: bool = True,
+) -> Frames:
+    """Perform, film and corrupt. `level` = 0: a perfect tracker; `sources`: some clips lack world or image."""
+    count, frames = len(scenes), int(np.ceil(max(s.duration for s in scenes) * fps)) + 1
+    s, noisy = settings, level > 0
+    times = np.arange(frames)[None] / fps + np.zeros((count, 1))
+    if noisy:
+        jitter = rng.normal(0, s.stamp_jitter_s, times.shape).clip(-0.3 / fps, 0.3 / fps)
+        times = times + jitter - jitter[:, :1]
+    bodies, seeds = [c.body for c in scenes], rng.spawn(count)
+    values = curves(plans, times.astype(np.float32))  # type: ignore[arg-type]
+    values += unrest(times.astype(np.float32), bodies, seeds)
+    joints, wrist, _ = joints_of(values, bodies, [c.stage for c in scenes])
+    metres = np.array([b.metres for b in bodies], np.float32)[:, None, None, None, None]
+    there = np.array([[h in c.hands for h in HANDS] for c in scenes])
+    turn, seen, focal = _cameras(joints, wrist, there, rng)
+    world = joints @ np.swapaxes(turn, -1, -2)[:, None, None]
+    e = errors(rng, times, settings, fps, level)
+    flat = focal * (world + seen[..., None, :])[..., :2] / np.maximum((world + seen[..., None, :])[..., 2:], 0.1)
+    zoom = focal[..., 0] / np.maximum(seen[..., 2:], 0.1)
+    flat = flat + np.float32(0.5) + e.image * (metres[..., 0] * zoom)[..., None]
+    world = world @ np.swapaxes(e.turn, -1, -2) * e.size[..., None]
+    world[..., 2] *= e.depth
+    world = world + e.world * metres
+    world = world - world[..., :1, :]
+    depth = np.concatenate([flat, (world[..., 2] * zoom)[..., None]], axis=-1)
+    wrist = seen * (1 + s.wrist_depth * level * rng.standard_normal((count, 1, 1, 1)))
+    present = np.broadcast_to(there[:, None], (count, frames, 2)).copy()
+    track_id = np.zeros((count, frames, 2), np.int32)
+    valid = np.ones((count, frames), bool)
+    if noisy:
+        present &= ~bursts(rng, times, s.loss_rate, s.loss_s, 2)
+        late = np.where(rng.random((count, 2)) < s.late_share, rng.uniform(0, s.late_s, (count, 2)), 0.0)
+        present &= times[..., None] >= late[:, None]
+        valid = rng.random(valid.shape) >= s.drop_rate
+        valid[:, 0] = True
+        track_id = np.cumsum(np.diff(present, axis=1, prepend=False) & present, axis=1).astype(np.int32)
+    out = [world, depth, wrist.astype(np.float32)]
+    if noisy:
+        flip = bursts(rng, times, 1 / times[:, -1].max(), s.flip_s, 1)[..., 0]
+        flip &= (rng.random(count) < s.flip_share)[:, None]
+        out = [np.where(flip.reshape(*flip.shape, *[1] * (a.ndim - 2)), a[:, :, ::-1], a) for a in out]
+        present = np.where(flip[..., None], present[..., ::-1], present)
+    world, depth, wrist = (np.where(present.reshape(*present.shape, *[1] * (a.ndim - 3)), a, np.nan) for a in out)
+    if sources:
+        kind = rng.random(count)
+        world[kind < 0.10] = np.nan  # 2D trackers, half of them without z
+        depth[kind < 0.05, ..., 2] = np.nan
+        depth[kind > 0.90] = np.nan  # headsets
+        wrist[(kind < 0.10) | ((kind < 0.90) & (rng.random(count) < 0.8))] = np.nan
+    view = np.stack([PERSON_AXES[c.stage.view] for c in scenes])
+    return Frames(
+        times, valid, world.astype(np.float32), depth.astype(np.float32), wrist.astype(np.float32), present, track_id, view
+    )  # fmt: skip
+
+
+def _cameras(joints: Array, wrist: Array, there: Flags, rng: np.random.Generator) -> tuple[Array, Array, Array]:
+    """Random cameras: rotation [B,3,3], wrist in camera axes [B,F,2,3], focal length [B,1,1,1,1] in image widths."""
+    count = len(joints)
+    yaw, pitch = np.radians(rng.uniform(-40, 40, (2, count)))
+    roll = np.radians(rng.normal(0, 5, count))
+    one, zero = np.ones(count), np.zeros(count)
+    cy, sy, cp, sp, cr, sr = (f(a) for a in (yaw, pitch, roll) for f in (np.cos, np.sin))
+    mat = lambda *v: np.stack(v, axis=-1).reshape(count, 3, 3)  # noqa: E731
+    turn = (
+        mat(cr, -sr, zero, sr, cr, zero, zero, zero, one)
+        @ mat(one, zero, zero, zero, cp, -sp, zero, sp, cp)
+        @ mat(cy, zero, -sy, zero, one, zero, sy, zero, cy)
+    ).astype(np.float32)
+    seen = wrist @ np.swapaxes(turn, -1, -2)[:, None]
+    use = there[:, None, :, None]
+    low = np.where(use, seen, np.inf).min(axis=(1, 2))
+    high = np.where(use, seen, -np.inf).max(axis=(1, 2))
+    centre = (low + high) / 2 + rng.normal(0, 0.04, (count, 3)) + turn @ np.array([0, -0.08, 0])
+    focal = rng.uniform(0.6, 1.1, count)
+    need = ((high - low)[:, :2].max(axis=1) / 2 + 0.2) * focal / 0.5
+    distance = np.maximum(need, 0.28) * rng.uniform(1.0, 1.6, count)
+    centre[:, 2] -= distance
+    return turn, (seen - centre[:, None, None]).astype(np.float32), focal.astype(np.float32).reshape(-1, 1, 1, 1, 1)
+
+
+def ticks_of(frames: Frames, length: int) -> tuple[Array, Array]:
+    """Features [B,T,2,6,30] and presence [B,T,2] as `Resampler` and `FeatureReader` make them from the frames."""
+    count = len(frames.times)
+    early, late = np.zeros((count, length), int), np.zeros((count, length), int)
+    share, first = np.zeros((count, length), np.float32), np.zeros((count, length), bool)
+    for b in range(count):
+        used = np.flatnonzero(frames.valid[b])
+        stamps = frames.times[b, used]
+        at = stamps[0] + np.arange(length) / TICK_HZ
+        j = np.minimum(np.searchsorted(stamps + SLACK_S, at), len(stamps) - 1)
+        i = np.maximum(j - 1, 0)
+        gap = np.maximum(stamps[j] - stamps[i], 1e-9)
+        share[b] = np.clip((at - stamps[i]) / gap, 0, 1)
+        early[b], late[b], first[b] = used[i], used[j], j == i
+    who = np.arange(count)[:, None]
+    here, seen = frames.present[who, late], frames.present[who, early]
+    track = frames.track[who, late]
+    both = here & seen & (track == frames.track[who, early]) & ~first[..., None]
+
+    def between(a: Array) -> Array:
+        now = a[who, late]
+        wide = (...,) + (None,) * (now.ndim - 3)
+        return np.where(both[wide], a[who, early] + share[:, :, None][wide] * (now - a[who, early]), now)
+
+    shape = geometry(
+        between(frames.world), between(frames.image), between(frames.wrist), here, frames.view[:, None]
+    )  # fmt: skip
+    reader = FeatureReader(frames.view, (count,))
+    out = np.empty((count, length, 2, 6, 30), np.float32)
+    last = np.full((count, 2), -1)
+    for k in range(length):
+        fresh = here[:, k] & (track[:, k] != last)
+        last = np.where(here[:, k], track[:, k], last)
+        out[:, k] = reader.step(shape.at(k), fresh)
+    return out, here
+
+
+def truth(scores: Sequence[Score], length: int) -> tuple[NDArray[np.uint8], Flags]:
+    """Targets [B,T,2,7,6] and moving [B,T,2] at ticks k / 30 s."""
+    targets = np.zeros((len(scores), length, 2, len(SLOTS), len(ATTRIBUTES)), np.uint8)
+    moving = np.zeros((len(scores), length, 2), bool)
+    for b, score in enumerate(scores):
+        for event in score:
+            if event.motion == "rest":
+                continue
+            a, z = (int(np.clip(np.ceil(x * TICK_HZ), 0, length)) for x in (event.start, event.end))
+            hand = HANDS.index(event.hand)
+            moving[b, a:z, hand] = True
+            for slot in slots_of(event):
+                targets[b, a:z, hand, slot] = codes(event)
+    return targets, moving
+
+
+class Streamer:
+    """Makes batch number i of a seed.
+
+    Args:
+        programs: draws one scene; it alone decides what is trained on.
+        size: clips in a batch (a few fewer where scores turn out infeasible). seconds: length of the batch.
+    """
+
+    def __init__(
+        self,
+        programs: Callable[[np.random.Generator], Scene],
+        *,
+        size: int,
+        seconds: float,
+        seed: int,
+        settings: NoiseSettings | None = None,
+        part: int = 32,
+        level: float | None = None,
+    ) -> None:
+        self.programs, self.size, self.seconds, self.seed, self.part = programs, size, seconds, seed, part
+        self.settings = settings or NoiseSettings.load()
+        self.level = level
+
+    def batch(self, number: int) -> Clips:
+        rng = np.random.default_rng((self.seed, number))
+        parts = [self._part(rng, min(self.part, self.size - i)) for i in range(0, self.size, self.part)]
+        joined = {n: np.concatenate([getattr(p, n) for p in parts]) for n in ("features", "targets", "present", "moving")}
+        return Clips(**joined, scores=[s for p in parts for s in p.scores])
+
+    def _part(self, rng: np.random.Generator, count: int) -> Clips:
+        scenes, plans = feasible([self.programs(rng) for _ in range(count)], rng)
+        # frames of one part share a rate: half of them 30 fps, the others 15-60
+        fps = 30.0 if rng.random() < 0.4 else float(rng.uniform(15, 60))
+        level = self.level if self.level is not None else float(rng.choice([0.0, 0.5, 1.0, 1.5], p=[0.05, 0.3, 0.5, 0.15]))
+        frames = track(scenes, plans, rng, self.settings, fps=fps, level=level)
+        length = int(self.seconds * TICK_HZ)
+        features, present = ticks_of(frames, length)
+        scores = [s.score for s in scenes]
+        targets, moving = truth(scores, length)
+        return Clips(features, targets, present, moving, scores)
