@@ -109,6 +109,15 @@ def test_overlay_video_keeps_the_time_of_an_uneven_source(tmp_path, capfd):
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.parametrize(("live", "code"), [(False, "VP90"), (True, "VP80")])
+def test_overlay_video_is_in_a_codec_that_browsers_play(tmp_path, live, code):
+    sink = OverlayVideo(tmp_path / "o.webm", fps=10.0, live=live)
+    sink.write(rgb(), frame(0.0), [])
+    sink.close()
+    found = int(cv2.VideoCapture(str(tmp_path / "o.webm")).get(cv2.CAP_PROP_FOURCC))
+    assert found.to_bytes(4, "little").decode() == code
+
+
 def test_overlay_video_cuts_out_a_hole_of_an_hour(tmp_path):
     sink = OverlayVideo(tmp_path / "o.webm", fps=5.0)
     for t in (0.0, 0.2, 3600.0, 3600.2):

@@ -154,7 +154,7 @@ def test_as_rgb_scales_what_is_not_bytes(frame, value):
     ids=["two channels", "a line", "32 bits", "tiny"],
 )
 def test_as_rgb_refuses_the_rest_in_one_sentence(frame):
-    with pytest.raises(SourceError, match="figop|at least 32"):
+    with pytest.raises(SourceError, match=r"figop|at least 32"):
         as_rgb(frame)
 
 
@@ -233,7 +233,7 @@ def test_two_opencvs_of_different_versions_are_refused_with_the_repair():
 
 def test_an_opencv_with_missing_files_is_refused(monkeypatch):
     monkeypatch.delattr(cv2, "VideoWriter")
-    with pytest.raises(RuntimeUnavailable, match="lacks cv2.VideoWriter"):
+    with pytest.raises(RuntimeUnavailable, match=r"lacks cv2\.VideoWriter"):
         cv.load_cv2()
 
 
