@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing as mp
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -39,12 +38,13 @@ class TrainBatch:
 
 @dataclass(frozen=True, slots=True)
 class FeedSettings:
-    """programs: draws scenes. size: clips a batch. paraphrases: share of captions in other words. longest: tokens.
-    most: ticks of a window at most."""
+    """programs: draws scenes. rows: hands of a batch, always so many: kernels are built once. size: clips drawn for
+    them. paraphrases: share of captions in other words. longest: tokens. most: ticks of a window at most."""
 
     programs: Callable[[np.random.Generator], Scene]
-    size: int = 96
-    seconds: float = 5.5
+    rows: int = 64
+    size: int = 64
+    seconds: float = 5.0
     seed: int = 0
     paraphrases: float = 0.0
     longest: int = 80
@@ -56,23 +56,28 @@ def make(streamer: Streamer, settings: FeedSettings, number: int) -> TrainBatch:
     clips = streamer.batch(number)
     rng = np.random.default_rng((settings.seed, number, 1))
     used = clips.present.any(axis=1)
-    rows = np.full(used.shape, int(used.sum()))
-    rows[used] = np.arange(used.sum())
-    pick = np.nonzero(used)
+    fits = np.cumsum(used.sum(axis=1)) <= settings.rows
+    used &= fits[:, None]
+    hand = np.argwhere(used)
+    rows = np.full(used.shape, settings.rows)
+    rows[used] = np.arange(len(hand))
+    # short of rows, some hands count twice
+    pick = tuple(hand[np.arange(settings.rows) % len(hand)].T)
 
     def by_hand(a: NDArray[np.generic]) -> NDArray[np.generic]:
         return np.ascontiguousarray(np.swapaxes(a, 1, 2)[pick])
 
     first, last, told, texts = [], [], [], []
-    for score, present in zip(clips.scores, clips.present, strict=True):
-        window = draw(score, present, rng, settings.paraphrases, settings.most)
+    for score, present, kept in zip(clips.scores, clips.present, fits, strict=True):
+        window = draw(score, present, rng, settings.paraphrases, settings.most) if kept else None
         ids = ids_of(window.text) if window else []
         good = window is not None and len(ids) <= settings.longest
         first.append(window.first if window and good else 0)
         last.append(window.last if window and good else 8)
-        told.append(good)
+        told.append(bool(good))
         texts.append(ids if good else [END, END])
-    tokens = np.full((len(texts), max(len(t) for t in texts)), END)
+    longest = -(-max(len(t) for t in texts) // 16) * 16 + 1
+    tokens = np.full((len(texts), longest), END)
     for i, ids in enumerate(texts):
         tokens[i, : len(ids)] = ids
     return TrainBatch(
@@ -89,7 +94,6 @@ def make(streamer: Streamer, settings: FeedSettings, number: int) -> TrainBatch:
 
 
 def _work(settings: FeedSettings, start: int, step: int, queue: mp.Queue[TrainBatch]) -> None:
-    os.nice(5)
     streamer = Streamer(settings.programs, size=settings.size, seconds=settings.seconds, seed=settings.seed)
     number = start
     while True:

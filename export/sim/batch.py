@@ -19,6 +19,7 @@ from export.sim.anatomy import Array, Body
 from export.sim.noise import NoiseSettings, bursts, errors
 from export.sim.perform import curves, drive, joints_of, unrest
 from export.sim.plan import plan
+from export.sim.programs import MOST_DEGREES
 from export.sim.stage import Stage
 
 Flags = NDArray[np.bool_]
@@ -144,8 +145,9 @@ def track(
 def _cameras(joints: Array, wrist: Array, there: Flags, rng: np.random.Generator) -> tuple[Array, Array, Array]:
     """Random cameras: rotation [B,3,3], wrist in camera axes [B,F,2,3], focal length [B,1,1,1,1] in image widths."""
     count = len(joints)
-    yaw, pitch = np.radians(rng.uniform(-40, 40, (2, count)))
-    roll = np.radians(rng.normal(0, 5, count))
+    angle, radius = rng.uniform(0, 2 * np.pi, count), np.radians(MOST_DEGREES) * np.sqrt(rng.random(count))
+    yaw, pitch = radius * np.cos(angle), radius * np.sin(angle)
+    roll = rng.normal(0, 0.06, count)
     one, zero = np.ones(count), np.zeros(count)
     cy, sy, cp, sp, cr, sr = (f(a) for a in (yaw, pitch, roll) for f in (np.cos, np.sin))
     mat = lambda *v: np.stack(v, axis=-1).reshape(count, 3, 3)  # noqa: E731

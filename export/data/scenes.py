@@ -1,0 +1,27 @@
+"""The simulator's random programs as scenes of a training batch: the training side of the split, never the other."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from export.sim.batch import Scene
+from export.sim.programs import Program, propose
+from export.sim.split import split_of_score
+
+
+def scene_of(program: Program) -> Scene:
+    """What a batch needs of a program."""
+    return Scene(program.score, program.body, program.stage, program.hands, program.duration)
+
+
+def draw_scene(rng: np.random.Generator, split: str = "train") -> Scene:
+    """A random scene whose score belongs to `split`; not checked to be feasible."""
+    while True:
+        program = propose(rng, split=split)
+        if program.score and split_of_score(program.score) == split:
+            return scene_of(program)
+
+
+def draw_test(rng: np.random.Generator) -> Scene:
+    """A random scene of the test side: signatures, and combinations, that are never trained."""
+    return draw_scene(rng, "test")
