@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from export.sim.render import Renderer, plain_look
 from export.sim.stage import set_stage
 from export.sim.video import write_webm
 
-SEED, FPS, SECONDS, SIZE = 11, 30, 15.0, (640, 480)
+SEED, FPS, SECONDS, SIZE = 11, 30, 15.0, (480, 360)
 ASSETS = Path(__file__).resolve().parents[2] / "edge" / "assets"
 
 
@@ -55,9 +56,10 @@ def demo_score() -> Score:
 def demo_performance() -> tuple[Performance, Camera]:
     """The demo as performed, and the camera that sees it."""
     rng = np.random.default_rng(SEED)
+    stage = set_stage("facing", "palm")
+    stage = replace(stage, home=stage.home * np.array([0.92, 1.0, 1.0]))  # closer together, larger in the picture
     done = perform(
-        demo_score(), duration=SECONDS, fps=FPS, rng=rng, body=Body.average(), stage=set_stage("facing", "palm"),
-        hands=("left", "right"),
+        demo_score(), duration=SECONDS, fps=FPS, rng=rng, body=Body.average(), stage=stage, hands=("left", "right")
     )  # fmt: skip
     return done, frame_on(done, Camera(yaw=0.06, pitch=0.05, size=SIZE), margin=0.12)
 

@@ -74,7 +74,7 @@ _STEP = 1e-3
 _STAY = 0.06  # pull towards the starting posture: palm lengths per radian
 
 
-def solve(reaches: list[Reach], bodies: Body, *, rounds: int = 24) -> tuple[Array, Array]:
+def solve(reaches: list[Reach], bodies: Body, *, rounds: int = 16) -> tuple[Array, Array]:
     """Damped Gauss-Newton within the joint limits, all problems at once.
 
     `bodies` has the batch axis [N]. Returns angles [N,5,4] and the largest residual of each [N], palm lengths.
@@ -91,31 +91,36 @@ def solve(reaches: list[Reach], bodies: Body, *, rounds: int = 24) -> tuple[Arra
     basis = np.eye(20)
     for pip in (5, 9, 13, 17):
         basis[pip, pip + 1] = DIP_PER_PIP
-    basis = basis * free[:, :, None]  # [N, 20 directions, 20 angles]
+    # only the free angles are probed: their numbers, padded with directions that move nothing
+    ways = np.zeros((count, int(free.sum(axis=1).max()), 20))
+    for i, flags in enumerate(free):
+        ways[i, : flags.sum()] = basis[flags]
     spread = Body(*(np.asarray(getattr(bodies, n))[:, None] for n in Body.__dataclass_fields__))
     low, high = LOWER.ravel(), UPPER.ravel()
-    anywhere = np.isnan(offsets)
+    anywhere = np.isnan(offsets)[:, None]
+    way_weights = points - targets
 
     def residual(theta: Array) -> Array:
         """[N, M, 20] angles -> [N, M, 3K] residuals."""
         joints = landmarks(theta.reshape(*theta.shape[:-1], 5, 4), spread)
-        way = np.einsum("nkj,nmjc->nmkc", points - targets, joints)
+        way = way_weights[:, None] @ joints
         length = np.maximum(np.linalg.norm(way, axis=-1, keepdims=True), 1e-6)
-        wanted = np.where(anywhere[:, None], gap[:, None] * way / length, offsets[:, None])
-        return (way - wanted).reshape(*theta.shape[:-1], -1)
+        wanted = np.where(anywhere, gap[:, None] * way / length, offsets[:, None])
+        return np.asarray((way - wanted).reshape(*theta.shape[:-1], -1))
 
-    theta = start.copy()
+    theta, eye = start.copy(), np.eye(ways.shape[1])
     for turn in range(rounds):
-        stay = _STAY**2 * 0.25 * 0.75**turn  # early rounds keep the posture natural, late rounds close the gap
-        probes = np.concatenate([theta[:, None], theta[:, None] + _STEP * basis], axis=1)
-        values = residual(probes)
+        stay = _STAY**2 * 0.25 * 0.6**turn  # early rounds keep the posture natural, late rounds close the gap
+        values = residual(np.concatenate([theta[:, None], theta[:, None] + _STEP * ways], axis=1))
         here = values[:, 0]
-        jac = np.swapaxes(values[:, 1:] - here[:, None], 1, 2) / _STEP  # [N, R, 20]
-        normal = np.swapaxes(jac, 1, 2) @ jac + (stay + 1e-4) * np.eye(20)
-        pull = stay * np.einsum("nda,na->nd", basis, theta - start)
-        step = np.linalg.solve(normal, (np.einsum("nrd,nr->nd", jac, here) + pull)[..., None])[..., 0]
-        move = np.einsum("nd,nda->na", step, basis).clip(-0.35, 0.35)
-        theta = np.where(free | (basis.any(axis=1)), np.clip(theta - move, low, high), theta)
+        jac = np.swapaxes(values[:, 1:] - here[:, None], 1, 2) / _STEP  # [N, R, directions]
+        normal = np.swapaxes(jac, 1, 2) @ jac + (stay + 1e-4) * eye
+        slope = (here[:, None] @ jac)[:, 0] + stay * (ways @ (theta - start)[..., None])[..., 0]
+        step = np.linalg.solve(normal, slope[..., None])[..., 0]
+        move = (step[:, None] @ ways)[:, 0].clip(-0.35, 0.35)
+        theta = np.where(move != 0, np.clip(theta - move, low, high), theta)
+        if np.abs(move).max() < 1e-3:
+            break
     last = residual(theta[:, None])[:, 0].reshape(count, most, 3)
     return theta.reshape(count, 5, 4), np.linalg.norm(last, axis=-1).max(axis=1)
 

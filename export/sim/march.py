@@ -183,7 +183,7 @@ def draw(image: Any, hit: Any, focal: float, caps: Any, kinds: Any, backs: Any, 
     """
     height, width = hit.shape
     count = len(caps)
-    ids, every = np.empty(count, np.int64), np.arange(count)
+    ids, shade = np.empty(count, np.int64), np.empty(count, np.int64)
     colour = np.empty(3, np.float64)
     cx, cy = 0.5 * width, 0.5 * height
     pixel = 1.0 / focal
@@ -208,6 +208,16 @@ def draw(image: Any, hit: Any, focal: float, caps: Any, kinds: Any, backs: Any, 
                         near, far = min(near, along - bounds[i, 3]), max(far, along + bounds[i, 3])
             if not touched:
                 continue
+            # capsules that can stand between this tile's surfaces and the sun
+            middle, m = 0.5 * (near + far), 0
+            room = 0.5 * (far - near) + cone * middle
+            for i in range(count):
+                vx, vy, vz = bounds[i, 0] - middle * mx, bounds[i, 1] - middle * my, bounds[i, 2] - middle * mz
+                along = min(max(vx * sun[0] + vy * sun[1] + vz * sun[2], 0.0), unit)
+                vx, vy, vz = vx - along * sun[0], vy - along * sun[1], vz - along * sun[2]
+                if vx * vx + vy * vy + vz * vz < (bounds[i, 3] + room) ** 2:
+                    shade[m] = i
+                    m += 1
             for row in range(top, min(top + TILE, height)):
                 for col in range(leftmost, min(leftmost + TILE, width)):
                     dx, dy = (col + 0.5 - cx) / focal, (row + 0.5 - cy) / focal
@@ -254,7 +264,7 @@ def draw(image: Any, hit: Any, focal: float, caps: Any, kinds: Any, backs: Any, 
                         s = 0.05 * unit
                         for _ in range(9):  # soft shadow
                             d = _distance(x + s * sun[0] + 0.01 * unit * nx, y + s * sun[1] + 0.01 * unit * ny,
-                                          z + s * sun[2] + 0.01 * unit * nz, caps, kinds, knuckles, scales, every, count)  # fmt: skip
+                                          z + s * sun[2] + 0.01 * unit * nz, caps, kinds, knuckles, scales, shade, m)  # fmt: skip
                             lit = min(lit, 0.5 + 5.0 * d / s)
                             if lit <= 0.0 or s > 0.9 * unit:
                                 break

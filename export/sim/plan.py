@@ -13,7 +13,7 @@ from typing import cast
 
 import numpy as np
 
-from edge.score import FINGERS, HANDS, FingerEvent, Score, order
+from edge.score import FINGERS, HANDS, MOTIONS, FingerEvent, Score, order
 from edge.skeleton import CHAINS, TIPS
 from export.sim.anatomy import ENSLAVING, FIST, LOWER, OPEN, RELAXED, SPREAD, TOGETHER, UPPER, Array, Body
 from export.sim.kinematics import Reach, landmarks, rotation
@@ -28,6 +28,8 @@ TURN_RANGE = (np.radians(-20.0), np.radians(165.0))
 REACH = 0.19
 #: Motions of wrist and forearm, which leave the fingers free for others.
 WRIST_MOTIONS = ("wave", "swipe", "rotate")
+#: What must be released before the finger does anything else; a table is left without a word.
+RELEASABLE = MOTIONS["release"].contacts
 
 Solving = Generator[Reach, tuple[Array, float], None]
 
@@ -461,7 +463,8 @@ class Planner:
             moving, angles = yield from self._contact(hand, event)
             self._exact(hand, moving, angles, event.start, event.end)
             self._drag(hand, before, moving, event.start, event.end)
-        hand.touching |= dict.fromkeys(_numbers(event.fingers), event.contact)
+        if event.contact in RELEASABLE:
+            hand.touching |= dict.fromkeys(_numbers(event.fingers), event.contact)
         if event.contact == "thumb":
             hand.touching[0] = event.fingers[0]
 
@@ -566,7 +569,8 @@ class Planner:
         begin = event.start + (0.12 if joined else 0.35) * (event.end - event.start)
         self._exact(hand, moving, poses[0], event.start, begin)
         self._stroke(hand, moving, poses, begin, event.end)
-        hand.touching |= dict.fromkeys(fingers, event.contact)
+        if event.contact in RELEASABLE:
+            hand.touching |= dict.fromkeys(fingers, event.contact)
         if event.contact == "thumb":
             hand.touching[0] = event.fingers[0]
 

@@ -94,8 +94,8 @@ def plain_look() -> Look:
         sky_rgb=np.array([0.36, 0.38, 0.42]),
         ground_rgb=np.array([0.22, 0.20, 0.18]),
         sleeve=0.75,
-        backdrop=7,
-        noise=1.2,
+        backdrop=14,
+        noise=0.0,
     )
 
 

@@ -1,0 +1,205 @@
+"""Random programs: what is done, by whom, how held, seen from where. Training streams and test sets come from here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge.score import FINGERS, HANDS, FingerEvent, Score, order
+from export.sim.anatomy import Body
+from export.sim.camera import Camera
+from export.sim.choices import ACTIONS, Hand, choose, pace, rotate, swipe, wave
+from export.sim.perform import drive
+from export.sim.plan import parts_of, plan
+from export.sim.split import digest, split_of, split_of_score
+from export.sim.stage import Stage, set_stage
+
+#: Shares of clips; the binding ones are "at least 30 %".
+TWO_HANDS, OVERLAPS = 0.55, 0.6
+FPS = (15.0, 20.0, 24.0, 25.0, 30.0, 30.0, 30.0, 50.0, 60.0)
+#: Camera: within an ellipse, so that the person's directions keep their meaning in the picture.
+MOST_DEGREES = 40.0
+#: Stillness between phrases, seconds; a phrase ends after 0.3 s of it.
+REST = (0.55, 0.95)
+#: Seed and digest of the committed test programs: `benchmark_programs(60)`.
+TEST_SEED = 20261121
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Program:
+    """One clip to be made.
+
+    Attributes:
+        score, body, stage: what, by whom, how held. hands: in view. duration: seconds.
+        fps: of the clip. camera: its direction and kind; `camera.frame_on` places it. seed: of performance and look.
+    """
+
+    score: Score
+    body: Body
+    stage: Stage
+    hands: tuple[str, ...]
+    duration: float
+    fps: float
+    camera: Camera
+    seed: int
+
+
+def propose(
+    rng: np.random.Generator,
+    *,
+    split: str | None = None,
+    duration: float = 5.0,
+    view: str | None = None,
+    size: tuple[int, int] = (320, 240),
+) -> Program:
+    """A random program by the symbolic rules alone: fast; nearly always feasible, but not verified.
+
+    `split` "train" leaves out held-out combinations (signatures are for `random_program` to check).
+    """
+    view = view or ("facing" if rng.random() < 0.6 else "egocentric")
+    hands = HANDS if rng.random() < TWO_HANDS else (HANDS[int(rng.random() < 0.6)],)
+    posture = str(rng.choice(["palm", "back", "edge", "micro"], p=[0.42, 0.22, 0.14, 0.22]))
+    stage = set_stage(view, posture, rng, hands)
+    score = _compose(rng, hands, stage, duration, _barred if split == "train" else None)
+    angle, radius = rng.uniform(0, 2 * np.pi), np.radians(MOST_DEGREES) * np.sqrt(rng.random())
+    camera = Camera(
+        yaw=float(radius * np.cos(angle)), pitch=float(radius * np.sin(angle)), roll=float(rng.normal(0, 0.06)),
+        focal=float(rng.uniform(0.7, 1.1)), size=size, mirrored=bool(view == "facing" and rng.random() < 0.3),
+    )  # fmt: skip
+    fps = float(rng.choice(FPS))
+    return Program(score, Body.sample(rng), stage, hands, duration, fps, camera, int(rng.integers(2**31)))
+
+
+Barred = Callable[[FingerEvent], bool]
+
+
+def _barred(event: FingerEvent) -> bool:
+    return split_of(event) == "test"
+
+
+def _compose(
+    rng: np.random.Generator, hands: tuple[str, ...], stage: Stage, duration: float, barred: Barred | None
+) -> Score:
+    """Phrases with rests between them until the time is up."""
+    micro = stage.posture == "micro"
+    states = {}
+    for name in hands:
+        level = dict.fromkeys(FINGERS, 0.5) | {"thumb": 0.2} if micro else dict.fromkeys(FINGERS, 0.06)
+        states[name] = Hand(name, micro, float(stage.supination[HANDS.index(name)]), level)
+    if not micro and rng.random() < 0.15:  # begins with a fist
+        for state in states.values():
+            state.level |= dict.fromkeys(FINGERS, 1.0)
+    crowded = rng.random() < OVERLAPS
+    score: list[FingerEvent] = []
+    t = float(rng.uniform(0.35, 0.8))
+    while t < duration - 1.0:
+        phrase = _phrase(rng, states, t, duration - 0.5, crowded, barred)
+        if not phrase:
+            break
+        score += phrase
+        t = max(e.end for e in score) + float(rng.uniform(*REST))
+    return order(score)
+
+
+def _phrase(
+    rng: np.random.Generator, states: dict[str, Hand], start: float, stop: float, crowded: bool, barred: Barred | None
+) -> list[FingerEvent]:
+    """One to four events without a rest between them."""
+    names = list(states)
+    lead = states[names[int(rng.integers(len(names)))]]
+    out: list[FingerEvent] = []
+    t = start
+    for _ in range(int(rng.choice([1, 2, 2, 3]))):
+        made = choose(lead, rng, barred=barred)
+        if made is None:
+            break
+        event, seconds = pace(made, rng)
+        if t + seconds > stop:
+            break
+        event = event.moved(t, t + seconds)
+        out.append(event)
+        if crowded and rng.random() < 0.6:
+            out += _beside(rng, states, lead, event, out, stop, barred)
+        t = max(e.end for e in out) + float(rng.uniform(0.03, 0.22))
+    return out
+
+
+def _beside(
+    rng: np.random.Generator,
+    states: dict[str, Hand],
+    lead: Hand,
+    event: FingerEvent,
+    made: list[FingerEvent],
+    stop: float,
+    barred: Barred | None,
+) -> list[FingerEvent]:
+    """Something done at the same time: by the other hand, by the wrist, or by other fingers."""
+    others = [s for s in states.values() if s is not lead]
+    hand, only = lead, ()
+    if others and rng.random() < 0.7:
+        hand = others[0]
+    elif event.motion not in ("wave", "swipe", "rotate") or event.fingers:
+        if rng.random() < 0.5:
+            only = (rotate, swipe, wave)
+    for _ in range(6):
+        before = Hand(hand.name, hand.micro, hand.turn, dict(hand.level), hand.apart, list(hand.touching), dict(hand.place), hand.last)  # fmt: skip
+        extra = choose(hand, rng, only=only, barred=barred)
+        if extra is None:
+            return []
+        paced, seconds = pace(extra, rng)
+        start = event.start + float(rng.uniform(0.0, 0.5)) * (event.end - event.start)
+        paced = paced.moved(start, start + seconds)
+        clash = any(
+            e.hand == paced.hand and e.start < paced.end and paced.start < e.end and parts_of(e) & parts_of(paced)
+            for e in made
+        )
+        if not clash and paced.end <= stop and paced.motion != "hold":
+            return [paced]
+        for name in Hand.__dataclass_fields__:  # undo
+            setattr(hand, name, getattr(before, name))
+    return []
+
+
+def random_program(
+    rng: np.random.Generator,
+    *,
+    split: str | None = None,
+    duration: float = 5.0,
+    view: str | None = None,
+    size: tuple[int, int] = (320, 240),
+) -> Program:
+    """A feasible program. `split`: "train" or "test" keeps to that side of `export.sim.split`; None takes any."""
+    while True:
+        program = propose(rng, split=split, duration=duration, view=view, size=size)
+        if not program.score or (split is not None and split_of_score(program.score) != split):
+            continue
+        (made,) = drive(
+            [plan(program.score, program.body, program.stage, np.random.default_rng(program.seed).spawn(1)[0])],
+            [program.body],
+        )
+        if not made.problems:
+            return program
+
+
+def programs(seed: int, *, split: str | None = None, duration: float = 5.0, size: tuple[int, int] = (320, 240)) -> Iterator[Program]:  # fmt: skip
+    """Endless programs of a seed; number i is the same whoever asks and however many were taken before."""
+    number = 0
+    while True:
+        yield random_program(np.random.default_rng((seed, number)), split=split, duration=duration, size=size)
+        number += 1
+
+
+def benchmark_programs(count: int, *, seed: int = TEST_SEED, size: tuple[int, int] = (320, 240)) -> list[Program]:
+    """The simulated test set: its first `count` programs."""
+    stream = programs(seed, split="test", size=size)
+    return [next(stream) for _ in range(count)]
+
+
+def digest_of(made: list[Program]) -> str:
+    """sha256 of the programs' scores."""
+    return digest(p.score for p in made)
+
+
+__all__ = ["ACTIONS", "Program", "digest_of", "programs", "propose", "random_program", "benchmark_programs"]
