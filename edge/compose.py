@@ -6,7 +6,7 @@ come from the same code. The thresholds are in `RuleSettings`; where they come f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from edge.channels import Run
@@ -31,21 +31,23 @@ class RuleSettings:
     touch_reach: float = 0.28
     touch_reach_image: float = 0.22
     touch_margin: float = 0.1
+    touch_sure: float = 0.12
+    pinch_own_bend: float = 16.0
     reach_change: float = 0.22
-    tap_s: float = 0.45
-    tap_bend_max: float = 110.0
+    tap_s: float = 0.5
+    tap_touch_s: float = 0.65
     side_reach: float = 0.24
     side_bend_max: float = 210.0
     side_stay_s: float = 0.5
-    flick_s: float = 0.2
-    flick_share: float = 0.7
+    flick_min: float = 60.0
+    flick_speed: float = 500.0
     pinch_bend_max: float = 200.0
     slide_min: float = 0.25
     swipe_thumb_s: float = 0.4
     spread_min: float = 10.0
-    roll_min: float = 45.0
+    roll_min: float = 28.0
     roll_masks: float = 70.0
-    swipe_min: float = 1.1
+    swipe_min: float = 0.85
     swipe_depth_min: float = 1.0
     swipe_speed: float = 2.2
     wave_min: float = 0.45
@@ -91,8 +93,13 @@ class _Piece:
     explains: list[Atom] = field(default_factory=list)
 
 
-def compose(atoms: Sequence[Atom], hand: str, view: str, settings: RuleSettings) -> Score:
-    """The score of one hand from its atoms, in order of time."""
+def compose(
+    atoms: Sequence[Atom], hand: str, view: str, settings: RuleSettings, touching: Container[str] = ()
+) -> Score:
+    """The score of one hand from its atoms, in order of time.
+
+    `touching` names the fingers that an earlier phrase left on the thumb: only they can be released first.
+    """
     s = settings
     bends = [a for a in atoms if a.kind == "bend" and abs(a.run.change) >= _bend_min(a, s)]
     rolls = [a for a in atoms if a.kind == "roll" and abs(a.run.change) >= s.roll_min]
@@ -106,7 +113,7 @@ def compose(atoms: Sequence[Atom], hand: str, view: str, settings: RuleSettings)
     folds = [c for c in clusters if _is_fold(c, s)]
     for cluster in folds:
         pieces.append(_Piece(_fold_event(cluster, hand, s), cluster))
-    contacts = _contacts(atoms, hand, folds, s)
+    contacts = _contacts(atoms, hand, folds, touching, s)
     contacts += _side_contacts(atoms, hand, view, folds, contacts, s)
     pieces += contacts
     explained = {id(a) for p in pieces for a in p.explains}
@@ -201,7 +208,9 @@ def _straightens_to_point(event: FingerEvent, points: Sequence[FingerEvent]) -> 
     )
 
 
-def _contacts(atoms: Sequence[Atom], hand: str, folds: Sequence[Sequence[Atom]], s: RuleSettings) -> list[_Piece]:
+def _contacts(
+    atoms: Sequence[Atom], hand: str, folds: Sequence[Sequence[Atom]], touching: Container[str], s: RuleSettings
+) -> list[_Piece]:
     """Pinches, releases and taps on the thumb from the distances between thumb tip and fingertips."""
     reaches = sorted((a for a in atoms if a.kind == "reach"), key=lambda a: a.run.start)
     spans = [_span(f) for f in folds]
@@ -224,42 +233,75 @@ def _contacts(atoms: Sequence[Atom], hand: str, folds: Sequence[Sequence[Atom]],
     for group in groups:
         nearest = min(a.run.last for a in group)
         group = [a for a in group if a.run.last <= nearest + s.touch_margin]
+        if _folds_with_others(group, atoms, s) or not _comes_to_thumb(group, atoms, s):
+            continue
         fingers = tuple(FINGERS[i] for i in sorted({a.finger for a in group}))
         span = _span(group)
-        opening = [
-            a
-            for a in reaches
-            if a.finger in {g.finger for g in group}
-            and a.run.change >= s.reach_change
-            and a.run.start >= span.end - 0.35
-        ]
-        lifts = [a for a in opening if a.run.start <= min(o.run.start for o in opening) + 0.3]
+        lifts = [o for o in (_lift(a, reaches, s) for a in group) if o is not None]
         explains = _bends_within(atoms, group, span)
         if lifts:
             away = _span(lifts)
             lifted |= {id(a) for a in lifts}
             explains += _bends_within(atoms, group, away)
-            quick = away.end - span.start <= s.tap_s and away.start - span.end <= 0.12
+            quick = away.end - span.start <= s.tap_touch_s and away.start - span.end <= 0.12
             if quick:
                 run = Run(0, 1, span.start, away.end)
-                motion = "flick" if _is_flick(group, span, away, atoms, s) else "tap"
+                motion = "flick" if _is_flick(group, away, atoms, s) else "tap"
                 pieces.append(_Piece(_event(hand, motion, fingers, run, s, contact="thumb"), explains))
                 continue
             pieces.append(_Piece(_event(hand, "release", fingers, away, s, contact="thumb"), []))
         pieces.append(_Piece(_event(hand, "pinch", fingers, span, s, contact="thumb"), explains))
     first = min((p.event.start for p in pieces), default=float("inf"))
     return pieces + _late_release(
-        [a for a in reaches if id(a) not in lifted and a.run.end <= first], atoms, hand, spans, s
+        [a for a in reaches if id(a) not in lifted and a.run.end <= first and FINGERS[a.finger] in touching],
+        *(atoms, hand, spans, s),
     )
 
 
-def _is_flick(group: Sequence[Atom], span: Run, away: Run, atoms: Sequence[Atom], s: RuleSettings) -> bool:
+def _folds_with_others(group: Sequence[Atom], atoms: Sequence[Atom], s: RuleSettings) -> bool:
+    """Whether the fingers near the thumb only fold with two or more others, as in a fist or when pointing."""
+    touching = {a.finger for a in group}
+    span = _span(group)
+    grown = {
+        a.finger: a.run.change
+        for a in atoms
+        if a.kind == "bend" and a.finger and a.run.change >= s.fold_min and _overlap(a.run, span) > 0.3
+    }
+    others = [change for finger, change in grown.items() if finger not in touching]
+    own = [change for finger, change in grown.items() if finger in touching]
+    return len(others) >= 2 and bool(own) and min(own) >= 0.7 * sum(others) / len(others)
+
+
+def _comes_to_thumb(group: Sequence[Atom], atoms: Sequence[Atom], s: RuleSettings) -> bool:
+    """Whether a finger of the group moves itself; a thumb that curls past waiting fingertips does not pinch."""
+    if min(a.run.last for a in group) <= s.touch_sure:
+        return True
+    span = _span(group)
+    return any(
+        a.kind == "bend"
+        and a.finger in {g.finger for g in group}
+        and abs(a.run.change) >= s.pinch_own_bend
+        and _overlap(a.run, span) > 0.3
+        for a in atoms
+    )
+
+
+def _lift(closing: Atom, reaches: Sequence[Atom], s: RuleSettings) -> Atom | None:
+    """The first run that opens what this one closed."""
+    later = (
+        a
+        for a in reaches
+        if a.finger == closing.finger and a.run.change >= s.reach_change and a.run.end > closing.run.end
+    )
+    return min(later, key=lambda a: a.run.start, default=None)
+
+
+def _is_flick(group: Sequence[Atom], away: Run, atoms: Sequence[Atom], s: RuleSettings) -> bool:
     """One finger leaves the thumb in a snap, straighter than it came."""
-    lasting = away.end - away.start
-    if len(group) != 1 or lasting > s.flick_s or lasting > s.flick_share * (span.end - span.start):
+    if len(group) != 1:
         return False
     bends = [a.run for a in atoms if a.kind == "bend" and a.finger == group[0].finger and _overlap(a.run, away) > 0.3]
-    return any(-r.change >= 60.0 for r in bends)
+    return any(-r.change >= s.flick_min and -r.change / max(r.end - r.start, 0.03) >= s.flick_speed for r in bends)
 
 
 def _late_release(

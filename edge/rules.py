@@ -24,7 +24,7 @@ FORGET_S = 0.35
 _BEND = ChannelSettings(leave=14.0, turn=14.0)
 _REACH = ChannelSettings(leave=0.12, turn=0.12)
 _SPREAD = ChannelSettings(leave=6.0, turn=6.0, smooth_s=0.06)
-_ROLL = ChannelSettings(leave=16.0, turn=16.0, smooth_s=0.05)
+_ROLL = ChannelSettings(leave=14.0, turn=14.0, smooth_s=0.05)
 _PLACE = ChannelSettings(leave=0.25, turn=0.2, base_s=0.6)
 _DEPTH = ChannelSettings(leave=0.6, turn=0.5, base_s=0.6, smooth_s=0.08)
 #: the thumb has come to rest on a finger when it has not slid for this long
@@ -40,6 +40,8 @@ class HandRules:
         self.mirrored = mirrored
         self.settings = settings
         self.atoms: list[Atom] = []
+        #: fingers that the phrases spoken so far left on the thumb
+        self.touching: set[str] = set()
         self.side = _SideContact(settings)
         self.channels: dict[tuple[str, int], Channel] = {("bend", f): Channel(_BEND) for f in range(5)}
         self.channels |= {("reach", f): Channel(_REACH) for f in range(1, 5)}
@@ -53,6 +55,7 @@ class HandRules:
         self.reader = PoseReader(self.slot, self.mirrored)
         self._roll = 0.0
         self._last: Pose | None = None
+        self.touching = set()
         for channel in self.channels.values():
             channel.reset()
         self.side.reset()
@@ -107,6 +110,11 @@ class HandRules:
         if touch is not None:
             self.atoms.append(touch)
 
+    def remember(self, spoken: Score) -> None:
+        """Keep in mind what a spoken phrase left on the thumb."""
+        for event in order(spoken):
+            self.touching = _after(self.touching, event)
+
     def flush(self) -> None:
         """Close every open run."""
         if self._last is None:
@@ -124,7 +132,16 @@ class HandRules:
             bends, reaches = tuple(self._last.bend.tolist()), _reaches(self._last)
             open_runs = ((k, c.progress()) for k, c in self.channels.items())
             atoms = atoms + [Atom(k, f, run, bends, reaches, closed=False) for (k, f), run in open_runs if run]
-        return compose(atoms, self.hand, view, self.settings)
+        return compose(atoms, self.hand, view, self.settings, self.touching)
+
+
+def _after(touching: set[str], event: FingerEvent) -> set[str]:
+    """Which fingers are on the thumb after an event."""
+    if event.motion == "pinch":
+        return touching | set(event.fingers)
+    if event.motion in ("release", "extend", "tap", "flick"):
+        return touching - set(event.fingers)
+    return set() if event.motion in ("open", "grab", "point") else touching
 
 
 def _reaches(pose: Pose) -> tuple[float, ...]:
@@ -275,7 +292,10 @@ class RuleRecogniser:
         for rules in self._hands:
             if final:
                 rules.flush()
-            events += rules.score(self.view, provisional=not final)
+            own = rules.score(self.view, provisional=not final)
+            if final:
+                rules.remember(own)
+            events += own
         return order(events)
 
     @property
