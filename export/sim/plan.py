@@ -46,7 +46,7 @@ _PALM_SPOTS = np.array(
     [[0.74, -0.16, 0.22], [0.74, 0.20, 0.18], [0.69, 0.01, 0.17], [0.61, -0.16, 0.16], [0.53, -0.33, 0.15]]
 )
 #: Fingers as they are held for thumb gestures: the side of the index finger lies before the thumb.
-_MICRO = np.radians([[30.0, 12, 12, 36], [54, 62, 40, 3], [58, 70, 45, -2], [62, 72, 46, -6], [64, 70, 44, -9]])
+_MICRO = np.radians([[30.0, 12, 12, 36], [50, 38, 24, 3], [58, 62, 40, -2], [62, 70, 45, -6], [64, 70, 44, -9]])
 #: Largest residual of a contact, palm lengths, that still counts as one.
 _TOUCHES = 0.05
 _CROWDED = 0.12  # three and more fingertips on one thumb lie beside each other
@@ -119,7 +119,7 @@ def _along(finger: int, c: float) -> Array:
 def _spot(way: str, reach: float, s: float) -> tuple[float, float]:
     """(c along the finger, palm lengths across to its back) at s = -1..1 of a stroke."""
     u = s if way in ("tip", "back") else -s
-    return (1.2 + reach * u, 0.0) if way in ("tip", "base") else (1.0, 0.22 * reach * u)
+    return (0.58 + 0.58 * reach * u, -0.015) if way in ("tip", "base") else (0.45, 0.17 * reach * u + 0.03)
 
 
 _ANYWHERE = np.full(3, np.nan)
@@ -405,7 +405,7 @@ class Planner:
             start[fingers] = np.where(np.arange(4) < 3, FIST[fingers], start[fingers])
             angles = yield from self._reach(hand, fingers, points, [np.zeros(21)] * len(fingers), spots, start)
             return fingers, angles
-        angles = yield from self._on_finger(hand, event, 1.15, 0.0)
+        angles = yield from self._on_finger(hand, event, 0.75, -0.015)
         return fingers, angles
 
     def _on_finger(
@@ -422,7 +422,7 @@ class Planner:
             offset = np.array([0.0, across, 0.0]) - 0.12 * back
         else:
             side = 1.0 if fingers[0] < target else -1.0  # the side that the touching finger comes from
-            offset = np.array([0.0, 0.12 * side, 0.0]) + (across - 0.04) * back
+            offset = np.array([0.0, 0.12 * side, 0.0]) + (across - 0.075) * back
         if near is not None:
             start = near.copy()
         elif 0 in fingers:
@@ -693,8 +693,8 @@ class Planner:
 def thumb_way(event: FingerEvent) -> str:
     """Where on the index finger a thumb swipe goes: "tip", "base", "back" or "front".
 
-    With the hand held before the body, thumb on top, the index finger of a right hand points to the person's left
-    and its back faces forward; a left hand mirrors left and right.
+    With the palm inwards and the thumb on top of the curled index finger, that finger points to the person's left
+    (of a right hand; a left hand mirrors left and right), and its back faces forward.
     """
     inward = "left" if event.hand == "right" else "right"
     if event.direction in ("forward", "up"):

@@ -26,20 +26,21 @@ DIRECTIONS: dict[str, dict[str, Array]] = {
 
 #: How a hand may be held: fingers' and palm's direction, each in the person's (inward, up, forward).
 #: `palm`: palm towards the camera; `back`: back towards it; `edge`: thumb's side towards it, as for a handshake;
-#: `micro`: fingers across the body with the thumb on top, as for thumb gestures on the index finger.
+#: `micro`: palm inwards, thumb on top of the curled index finger, as for thumb gestures: along that finger is
+#: left and right, across it forward and backward.
 POSTURES: dict[str, dict[str, tuple[tuple[float, float, float], tuple[float, float, float], float]]] = {
     # view: posture: (fingers, palm at zero supination, supination in degrees)
     "facing": {
         "palm": ((0.10, 1.0, 0.05), (0.0, 0.0, 1.0), 0.0),
         "edge": ((0.30, 0.9, 0.30), (0.0, -0.3, 1.0), 50.0),
         "back": ((0.15, 1.0, 0.0), (0.0, 0.0, 1.0), 148.0),
-        "micro": ((0.80, 0.35, 0.40), (0.45, -0.1, -0.85), 0.0),
+        "micro": ((0.66, -0.12, 0.70), (0.77, 0.20, -0.60), 0.0),
     },
     "egocentric": {
         "palm": ((0.15, 0.95, 0.25), (0.0, -0.25, 0.95), 150.0),
         "edge": ((0.35, 0.85, 0.40), (0.0, -0.40, 0.85), 112.0),
         "back": ((0.12, 0.85, 0.50), (0.0, -0.50, 0.85), 0.0),
-        "micro": ((0.80, 0.40, 0.35), (0.40, -0.15, -0.85), 0.0),
+        "micro": ((0.64, 0.39, 0.67), (0.77, -0.32, -0.56), 0.0),
     },
 }
 
