@@ -35,7 +35,7 @@ def make_clip(program: Program, video: Path, truth: Path) -> None:
     done = performed(program)
     camera = frame_on(done, program.camera)
     renderer = Renderer(camera, Look.sample(np.random.default_rng((program.seed, 1))), seed=program.seed)
-    write_webm(video, renderer.frames(done), program.fps, camera.size)
+    write_webm(video, renderer.frames(done), program.fps, camera.size, codec="VP80")
     film(done, camera).save(truth)
 
 

