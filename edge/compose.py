@@ -21,8 +21,12 @@ class RuleSettings:
     `edge.score.MOTIONS`; a bundle may override them (`rules.json`).
     """
 
-    bend_min: float = 32.0
-    thumb_bend_min: float = 26.0
+    bend_min: float = 36.0
+    bend_masks: float = 26.0
+    doubt_from: float = 0.96
+    doubt_gain: float = 8.0
+    doubt_most: float = 3.0
+    thumb_bend_min: float = 28.0
     enslaved_share: float = 0.5
     fold_min: float = 60.0
     fold_share: float = 0.4
@@ -42,13 +46,14 @@ class RuleSettings:
     flick_min: float = 60.0
     flick_speed: float = 500.0
     pinch_bend_max: float = 200.0
-    slide_min: float = 0.25
+    slide_min: float = 0.26
     swipe_thumb_s: float = 0.4
     spread_min: float = 10.0
-    roll_min: float = 28.0
+    roll_min: float = 32.0
+    roll_in_fold_min: float = 60.0
     roll_masks: float = 70.0
     swipe_min: float = 0.85
-    swipe_depth_min: float = 1.0
+    swipe_depth_min: float = 1.2
     swipe_speed: float = 2.2
     wave_min: float = 0.45
     wave_turns: int = 3
@@ -73,6 +78,7 @@ class Atom:
         closed: whether the run is over.
         across: for "side", the way across the index finger, palm lengths, + out of the palm.
         stays: for "side", whether the thumb came to rest on the finger.
+        doubt: 1 when the tracker was sure of the hand; the changes asked for grow with it.
     """
 
     kind: str
@@ -83,6 +89,7 @@ class Atom:
     closed: bool = True
     across: float = 0.0
     stays: bool = False
+    doubt: float = 1.0
 
 
 @dataclass
@@ -101,10 +108,13 @@ def compose(
     `touching` names the fingers that an earlier phrase left on the thumb: only they can be released first.
     """
     s = settings
-    bends = [a for a in atoms if a.kind == "bend" and abs(a.run.change) >= _bend_min(a, s)]
-    rolls = [a for a in atoms if a.kind == "roll" and abs(a.run.change) >= s.roll_min]
+    stirred = [a for a in atoms if a.kind == "bend" and a.finger and abs(a.run.change) >= s.bend_masks]
+    atoms = [a for a in atoms if abs(a.run.change) >= a.doubt * _least(a, s)]
+    bends = [a for a in atoms if a.kind == "bend"]
+    rolls = [a for a in atoms if a.kind == "roll"]
     # while the hand turns or flies, its fingers are seen anew: small bends there are the tracker's
-    unsteady = [a.run for a in (*rolls, *_fast(atoms, s))]
+    waves = _waves(atoms, hand, s)
+    unsteady = [a.run for a in (*rolls, *_fast(atoms, s))] + [Run(0, 1, w.start, w.end) for w in waves]
     bends = [
         a for a in bends if not any(_overlap(a.run, r) > 0.4 and abs(a.run.change) < s.roll_masks for r in unsteady)
     ]
@@ -114,7 +124,7 @@ def compose(
     for cluster in folds:
         pieces.append(_Piece(_fold_event(cluster, hand, s), cluster))
     contacts = _contacts(atoms, hand, folds, touching, s)
-    contacts += _side_contacts(atoms, hand, view, folds, contacts, s)
+    contacts += _side_contacts(atoms, hand, folds, contacts, unsteady + [a.run for a in bends if a.finger], s)
     pieces += contacts
     explained = {id(a) for p in pieces for a in p.explains}
     for cluster in clusters:
@@ -124,17 +134,24 @@ def compose(
     points = [p.event for p in pieces if p.event.motion == "point"]
     events = [p.event for p in pieces if not _straightens_to_point(p.event, points)]
     events = _air_taps(events, s)
-    events += _spreads([a for a in atoms if a.kind == "spread"], bends, unsteady, hand, s)
+    events += _spreads([a for a in atoms if a.kind == "spread"], stirred, unsteady, hand, s)
     events += [
         _event(hand, "rotate", (), r.run, s, direction="cw" if r.run.change > 0 else "ccw", size=abs(r.run.change))
         for r in rolls
+        # the palm's own lines shift while all fingers fold: a small turn in it is the tracker's
+        if abs(r.run.change) >= s.roll_in_fold_min or not _meets(r.run, [_span(f) for f in folds])
     ]
-    events += _travels(atoms, hand, view, s)
+    events += waves + _swipes(atoms, hand, view, waves, s)
     return order(merge_repeats(events, s.repeat_gap_s))
 
 
-def _bend_min(atom: Atom, s: RuleSettings) -> float:
-    return s.thumb_bend_min if atom.finger == 0 else s.bend_min
+def _least(atom: Atom, s: RuleSettings) -> float:
+    """The change of a quantity that a sure tracker must show before it counts."""
+    if atom.kind == "bend":
+        return s.thumb_bend_min if atom.finger == 0 else s.bend_min
+    return {"reach": s.reach_change, "roll": s.roll_min, "spread": s.spread_min, "z": s.swipe_depth_min}.get(
+        atom.kind, 0.0
+    )
 
 
 def _overlap(a: Run, b: Run) -> float:
@@ -342,9 +359,9 @@ def _excused(atom: Atom, contacts: Sequence[_Piece]) -> bool:
 def _side_contacts(
     atoms: Sequence[Atom],
     hand: str,
-    view: str,
     folds: Sequence[Sequence[Atom]],
     contacts: Sequence[_Piece],
+    unsteady: Sequence[Run],
     s: RuleSettings,
 ) -> list[_Piece]:
     """Thumb taps, touches, slides and swipes on the index finger's side."""
@@ -356,7 +373,7 @@ def _side_contacts(
         pieces.append(_Piece(_event(hand, "release", ("thumb",), away, s, contact="index"), explains))
     for atom in (a for a in atoms if a.kind == "side"):
         run = atom.run
-        if _meets(run, busy):
+        if _meets(run, busy) or _meets(run, unsteady):
             continue
         wide = Run(0, 1, run.start - 0.3, run.end + 0.3)
         explains = [a for a in atoms if a.kind == "bend" and a.finger == 0 and _overlap(a.run, wide) > 0.3]
@@ -397,8 +414,7 @@ def _spreads(
     quiet = [
         a
         for a in atoms
-        if abs(a.run.change) >= s.spread_min
-        and not any(_overlap(a.run, b.run) > 0.25 for b in bends)
+        if not any(_overlap(a.run, b.run) > 0.25 for b in bends)
         and not any(_overlap(a.run, r) > 0.25 for r in unsteady)
     ]
     events: list[FingerEvent] = []
@@ -413,29 +429,36 @@ def _spreads(
     return events
 
 
-def _travels(atoms: Sequence[Atom], hand: str, view: str, s: RuleSettings) -> list[FingerEvent]:
-    """Waves (sideways, to and fro) and swipes (one fast way) of the whole hand."""
-    events: list[FingerEvent] = []
+def _waves(atoms: Sequence[Atom], hand: str, s: RuleSettings) -> list[FingerEvent]:
+    """The hand swings sideways, to and fro."""
     sideways = sorted(
         (a.run for a in atoms if a.kind == "x" and abs(a.run.change) >= s.wave_min), key=lambda r: r.start
     )
-    waves: list[list[Run]] = []
+    swings: list[list[Run]] = []
     for run in sideways:
-        if waves and run.start - waves[-1][-1].end < 0.3 and run.change * waves[-1][-1].change < 0:
-            waves[-1].append(run)
+        if swings and run.start - swings[-1][-1].end < 0.3 and run.change * swings[-1][-1].change < 0:
+            swings[-1].append(run)
         else:
-            waves.append([run])
-    used: set[int] = set()
-    for wave in waves:
-        if len(wave) >= s.wave_turns:
-            used |= {id(r) for r in wave}
-            span = Run(0, 1, wave[0].start, wave[-1].end)
-            events.append(replace(_event(hand, "wave", (), span, s), speed="normal", repeat=1))
-    waving = [(e.start, e.end) for e in events]
+            swings.append([run])
+    return [
+        replace(_event(hand, "wave", (), Run(0, 1, w[0].start, w[-1].end), s), speed="normal")
+        for w in swings
+        if len(w) >= s.wave_turns
+    ]
+
+
+def _swipes(
+    atoms: Sequence[Atom], hand: str, view: str, waves: Sequence[FingerEvent], s: RuleSettings
+) -> list[FingerEvent]:
+    """The hand moves fast in one way."""
+    events: list[FingerEvent] = []
+    rolls = [a.run for a in atoms if a.kind == "roll" and abs(a.run.change) >= s.roll_min]
     fast = [
         a
         for a in _fast(atoms, s)
-        if id(a.run) not in used and not any(a.run.start < end and a.run.end > start for start, end in waving)
+        if not any(a.run.start < w.end and a.run.end > w.start for w in waves)
+        # depth comes from the hand's size in the picture, which a turn changes too
+        and not (a.kind == "z" and _meets(a.run, rolls))
     ]
     fast.sort(key=lambda a: -abs(a.run.change))
     kept: list[Atom] = []

@@ -72,10 +72,10 @@ def test_wave_point_taps_and_thumb_swipes():
     assert said(recording([event("right", "point", ("index",))])) == [("right", "point", ("index",), "", "")]
     assert said(recording([event("right", "tap", ("index",), end=1.3)])) == [("right", "tap", ("index",), "", "")]
     tap = event("right", "tap", ("thumb",), "", "index", 1.0, 1.3)
-    assert said(recording([tap])) == [("right", "tap", ("thumb",), "", "index")]
+    assert said(recording([tap], posture="micro")) == [("right", "tap", ("thumb",), "", "index")]
     for direction in ("left", "right"):
         swipe = event("right", "swipe", ("thumb",), direction, "index")
-        assert said(recording([swipe])) == [("right", "swipe", ("thumb",), direction, "index")]
+        assert said(recording([swipe], posture="micro")) == [("right", "swipe", ("thumb",), direction, "index")]
 
 
 def test_there_and_back_again_is_a_repeat():
