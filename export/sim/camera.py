@@ -43,7 +43,7 @@ class Camera:
 
     def see(self, points: Array) -> Array:
         """Scene points [..., 3] in camera axes, metres from the camera."""
-        return (points - np.asarray(self.centre)) @ self.rotation().T + np.array([0.0, 0.0, self.distance])
+        return np.asarray((points - np.asarray(self.centre)) @ self.rotation().T + np.array([0.0, 0.0, self.distance]))
 
     def project(self, seen: Array) -> Array:
         """Camera points [..., 3] -> image fractions [..., 2] (not mirrored)."""

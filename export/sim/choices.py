@@ -47,8 +47,14 @@ class Hand:
         return all(finger not in group and finger != what for group, what in self.touching)
 
 
+def copy(hand: Hand) -> Hand:
+    """A state that changes by itself."""
+    return replace(hand, level=dict(hand.level), touching=list(hand.touching), place=dict(hand.place))
+
+
 Rng = np.random.Generator
 Choice = FingerEvent | None
+Action = Callable[[Hand, Rng], Choice]
 
 
 def _pick(rng: Rng, options: list[str], weights: tuple[float, ...] | None = None) -> str:
@@ -307,7 +313,7 @@ def flick(hand: Hand, rng: Rng) -> Choice:
 
 
 #: Actions by weight. Those of the first tuple leave the fingers free for others of the same hand.
-ACTIONS: dict[Callable[[Hand, Rng], Choice], float] = {
+ACTIONS: dict[Action, float] = {
     curl: 3.0, extend: 3.5, spread: 1.2, close: 1.2, pinch: 2.4, release: 3.5, tap: 1.8, touch: 1.1, slide: 1.0,
     rotate: 1.2, point: 0.8, hold: 0.8, wave: 0.6, swipe: 1.5, grab: 1.0, open_: 3.0, flick: 0.8,
 }  # fmt: skip
@@ -321,7 +327,7 @@ def choose(
     hand: Hand,
     rng: Rng,
     *,
-    only: tuple[Callable[[Hand, Rng], Choice], ...] = (),
+    only: tuple[Action, ...] = (),
     barred: Callable[[FingerEvent], bool] | None = None,
 ) -> Choice:
     """One event that the hand can do now, without times; its state afterwards is the hand's. None if there is none.
@@ -334,7 +340,7 @@ def choose(
     total = np.cumsum(weights / weights.sum())
     for _ in range(16):
         action = options[int(np.searchsorted(total, rng.random() * total[-1]))]
-        after = replace(hand, level=dict(hand.level), touching=list(hand.touching), place=dict(hand.place))
+        after = copy(hand)
         event = action(after, rng)
         if event is not None and not (barred and barred(event)):
             for name in ("turn", "level", "apart", "touching", "place"):

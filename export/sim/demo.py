@@ -28,7 +28,9 @@ def demo_score() -> Score:
     """Seven phrases with rests of 0.8 s between them."""
     long = FINGERS[1:]
 
-    def row(start: float, end: float, hand: str, motion: str, *fingers: str, contact: str = "", repeat: int = 1) -> FingerEvent:  # fmt: skip
+    def row(
+        start: float, end: float, hand: str, motion: str, *fingers: str, contact: str = "", repeat: int = 1
+    ) -> FingerEvent:
         event = FingerEvent(hand, motion, fingers, contact=contact, repeat=repeat, start=start, end=end)
         check(event)
         return event

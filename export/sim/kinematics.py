@@ -142,4 +142,4 @@ def rotation(supination: Array, flexion: Array, deviation: Array) -> Array:
     turn = np.stack(
         [np.stack([one, zero, zero], -1), np.stack([zero, cs, ss], -1), np.stack([zero, -ss, cs], -1)], axis=-2
     )
-    return turn @ local
+    return np.asarray(turn @ local)

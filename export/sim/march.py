@@ -175,8 +175,10 @@ def _paint(x: float, y: float, z: float, nx: float, ny: float, nz: float, i: int
 
 
 @njit(**FAST)
-def draw(image: Any, hit: Any, focal: float, caps: Any, kinds: Any, backs: Any, bounds: Any, knuckles: Any, frames: Any,
-         wrists: Any, scales: Any, skin: Any, cloth: Any, sun: Any, sun_rgb: Any, sky_rgb: Any, ground_rgb: Any) -> None:  # fmt: skip
+def draw(
+    image: Any, hit: Any, focal: float, caps: Any, kinds: Any, backs: Any, bounds: Any, knuckles: Any, frames: Any,
+    wrists: Any, scales: Any, skin: Any, cloth: Any, sun: Any, sun_rgb: Any, sky_rgb: Any, ground_rgb: Any,
+) -> None:  # fmt: skip
     """Draw hands over image [H,W,3] float32 (linear light); hit [H,W] becomes their coverage.
 
     focal in pixels. bounds [N,4]: bounding spheres of the capsules. sun: unit vector towards the main light.
@@ -263,8 +265,17 @@ def draw(image: Any, hit: Any, focal: float, caps: Any, kinds: Any, backs: Any, 
                     if facing > -0.25:
                         s = 0.05 * unit
                         for _ in range(9):  # soft shadow
-                            d = _distance(x + s * sun[0] + 0.01 * unit * nx, y + s * sun[1] + 0.01 * unit * ny,
-                                          z + s * sun[2] + 0.01 * unit * nz, caps, kinds, knuckles, scales, shade, m)  # fmt: skip
+                            d = _distance(
+                                x + s * sun[0] + 0.01 * unit * nx,
+                                y + s * sun[1] + 0.01 * unit * ny,
+                                z + s * sun[2] + 0.01 * unit * nz,
+                                caps,
+                                kinds,
+                                knuckles,
+                                scales,
+                                shade,
+                                m,
+                            )
                             lit = min(lit, 0.5 + 5.0 * d / s)
                             if lit <= 0.0 or s > 0.9 * unit:
                                 break

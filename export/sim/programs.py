@@ -10,7 +10,7 @@ import numpy as np
 from edge.score import FINGERS, HANDS, FingerEvent, Score, order
 from export.sim.anatomy import Body
 from export.sim.camera import Camera
-from export.sim.choices import ACTIONS, Hand, choose, pace, rotate, swipe, wave
+from export.sim.choices import Action, Hand, choose, copy, pace, rotate, swipe, wave
 from export.sim.perform import drive
 from export.sim.plan import parts_of, plan
 from export.sim.split import digest, split_of, split_of_score
@@ -25,6 +25,7 @@ MOST_DEGREES = 40.0
 REST = (0.55, 0.95)
 #: Seed and digest of the committed test programs: `benchmark_programs(60)`.
 TEST_SEED = 20261121
+TEST_DIGEST = "8243a77def3b375dbdbb3f1fdbb20cc8b1e38793784e1d760a14bf4145d2b337"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,14 +138,14 @@ def _beside(
 ) -> list[FingerEvent]:
     """Something done at the same time: by the other hand, by the wrist, or by other fingers."""
     others = [s for s in states.values() if s is not lead]
-    hand, only = lead, ()
+    hand = lead
+    only: tuple[Action, ...] = ()
     if others and rng.random() < 0.7:
         hand = others[0]
-    elif event.motion not in ("wave", "swipe", "rotate") or event.fingers:
-        if rng.random() < 0.5:
-            only = (rotate, swipe, wave)
+    elif (event.motion not in ("wave", "swipe", "rotate") or event.fingers) and rng.random() < 0.5:
+        only = (rotate, swipe, wave)
     for _ in range(6):
-        before = Hand(hand.name, hand.micro, hand.turn, dict(hand.level), hand.apart, list(hand.touching), dict(hand.place), hand.last)  # fmt: skip
+        before = copy(hand)
         extra = choose(hand, rng, only=only, barred=barred)
         if extra is None:
             return []
@@ -183,7 +184,9 @@ def random_program(
             return program
 
 
-def programs(seed: int, *, split: str | None = None, duration: float = 5.0, size: tuple[int, int] = (320, 240)) -> Iterator[Program]:  # fmt: skip
+def programs(
+    seed: int, *, split: str | None = None, duration: float = 5.0, size: tuple[int, int] = (320, 240)
+) -> Iterator[Program]:
     """Endless programs of a seed; number i is the same whoever asks and however many were taken before."""
     number = 0
     while True:
@@ -200,6 +203,3 @@ def benchmark_programs(count: int, *, seed: int = TEST_SEED, size: tuple[int, in
 def digest_of(made: list[Program]) -> str:
     """sha256 of the programs' scores."""
     return digest(p.score for p in made)
-
-
-__all__ = ["ACTIONS", "Program", "digest_of", "programs", "propose", "random_program", "benchmark_programs"]

@@ -121,7 +121,7 @@ def backdrop(size: tuple[int, int], seed: int) -> NDArray[np.float32]:
     glow = np.exp(-((u - gx) ** 2 + (v - gy) ** 2) / rng.uniform(0.1, 0.4))[..., None]
     picture = picture * (0.8 + 0.5 * glow)
     fall = 1 - 0.35 * ((u - 0.5) ** 2 + (v - 0.5) ** 2)[..., None]
-    return np.clip(picture * fall, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(picture * fall, 0, 1), np.float32)
 
 
 def _soft(x: Array) -> Array:

@@ -38,7 +38,8 @@ COMBINATIONS: tuple[Combination, ...] = tuple(
             ("thumb", "index"), ("thumb", "middle"),
         ],
         "touch": [
-            *((f, "palm") for f in _LONG), ("index", "thumb"), ("middle", "thumb"), ("thumb", "index"), ("thumb", "middle"),
+            *((f, "palm") for f in _LONG), ("index", "thumb"), ("middle", "thumb"), ("thumb", "index"),
+            ("thumb", "middle"),
         ],
         "slide": [
             *((f, "palm") for f in _LONG), *((f, "surface") for f in _LONG), ("index", "thumb"), ("middle", "thumb"),

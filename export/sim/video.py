@@ -29,7 +29,7 @@ def write_webm(
         path.parent.mkdir(parents=True, exist_ok=True)
         sink = cv2.VideoWriter(str(part), cv2.VideoWriter_fourcc(*codec), fps, size)
         if not sink.isOpened():
-            raise SinkError(f"The video {path} cannot be written: this OpenCV has no {codec} encoder, or no room there.")
+            raise SinkError(f"The video {path} cannot be written: OpenCV lacks the codec {codec}, or there is no room.")
         try:
             for frame in frames:
                 sink.write(frame[..., ::-1])

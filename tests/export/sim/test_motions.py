@@ -69,8 +69,8 @@ def test_every_motion_is_feasible_and_within_joint_limits(example, hand):
         result = done(*score, seed=seed, posture=posture)
         angles = result.angles[result.presence > 0]
         assert np.all((angles >= LOWER - 1e-9) & (angles <= UPPER + 1e-9))
-        joints = hand_of(result, hand)[0]
-        moves = np.abs(joints - joints[:1]).max() + np.abs(hand_of(result, hand)[1] - hand_of(result, hand)[1][:1]).max()
+        joints, wrist = hand_of(result, hand)
+        moves = np.abs(joints - joints[:1]).max() + np.abs(wrist - wrist[:1]).max()
         assert (moves > 0.015) == (example.motion not in ("hold", "rest"))
         other = result.joints[:, 1 - HANDS.index(hand)]
         assert np.isnan(other).all()

@@ -5,7 +5,7 @@ import numpy as np
 from edge.score import FINGERS, MOTIONS, check, signature
 from export.sim.perform import drive
 from export.sim.plan import plan
-from export.sim.programs import digest_of, programs, propose, random_program, benchmark_programs
+from export.sim.programs import TEST_DIGEST, benchmark_programs, digest_of, programs, propose, random_program
 from export.sim.split import COMBINATIONS, EVERYDAY, HELD_OUT, combinations_of, held_out, split_of, split_of_score
 
 
@@ -57,9 +57,7 @@ def test_phrases_are_separated_by_rests():
 def test_proposals_are_nearly_always_feasible_and_programs_always():
     made = drawn(120)
     seeds = [np.random.default_rng(1) for _ in made]
-    plans = drive(
-        [plan(p.score, p.body, p.stage, g) for p, g in zip(made, seeds, strict=True)], [p.body for p in made]
-    )
+    plans = drive([plan(p.score, p.body, p.stage, g) for p, g in zip(made, seeds, strict=True)], [p.body for p in made])
     assert np.mean([bool(p.problems) for p in plans]) < 0.1
     program = random_program(np.random.default_rng(3))
     start = np.random.default_rng(program.seed).spawn(1)[0]
@@ -98,6 +96,14 @@ def test_a_program_depends_on_seed_and_number_alone():
     assert np.array_equal(first[2].body.lengths, again[2].body.lengths)
     assert digest_of(first) != digest_of(list(islice(programs(10), 3)))
     assert digest_of(benchmark_programs(3)) == digest_of(benchmark_programs(4)[:3])
+
+
+def test_the_committed_test_set_is_the_one_that_is_generated():
+    made = benchmark_programs(60)
+    assert digest_of(made) == TEST_DIGEST
+    assert np.mean([overlaps(p.score) for p in made]) >= 0.30
+    assert np.mean([len({e.hand for e in p.score}) == 2 for p in made]) >= 0.30
+    assert {e.motion for p in made for e in p.score} == set(MOTIONS) - {"rest"}
 
 
 def test_thumb_gestures_are_made_where_they_can_be_seen():
