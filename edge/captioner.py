@@ -50,7 +50,8 @@ class TokenCaptioner:
         said = next(s for s in step.outputs if s.shape[-1] != self._cache.shape[-1] or len(s.shape) == 2)
         if said.shape[-1] != len(self.words):
             raise BundleError(
-                f"The captioner knows {said.shape[-1]} words and the vocabulary has {len(self.words)}: they do not belong together."
+                f"The captioner knows {said.shape[-1]} words and the vocabulary has {len(self.words)}: "
+                "they do not belong together."
             )
         self.width = {spec.name: spec.shape for spec in units.inputs}["args_3"][-1]
         self._tokens = next(iter(units.outputs)).shape  # [1, tokens of a unit, width]

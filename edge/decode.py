@@ -1,4 +1,4 @@
-"""Frame heads -> score: the best path of every slot through its motions, then fingers that act alike become one event."""
+"""Frame heads -> score: the best path of every slot through its motions; fingers that act alike become one event."""
 
 from __future__ import annotations
 

@@ -43,7 +43,9 @@ class FrameEncoder:
             raise BundleError("The encoder graph must take features and state; this one takes other inputs.")
         width = next(s for s in session.outputs if s.name == "output_0").shape
         if width != (2, len(SLOTS), SLOT_WIDTH):
-            raise BundleError(f"The encoder graph says {list(width)} numbers, this version reads {[2, len(SLOTS), SLOT_WIDTH]}.")
+            raise BundleError(
+                f"The encoder graph says {list(width)} numbers, this version reads {[2, len(SLOTS), SLOT_WIDTH]}."
+            )
         self._zero = np.zeros(specs["args_1"].shape, np.float32)
         self.reset()
 

@@ -30,7 +30,7 @@ FORGET_TICKS = 10
 #: the place from which motion through space is measured follows the hand with this time constant, ticks
 PLACE_TICKS = 20.0
 #: gains that bring the small features near 1
-_SPEED_GAIN, _TIP_GAIN, _DEPTH_GAIN = np.float32(8.0), np.float32(8.0), np.float32(4.0)
+_SPEED_GAIN, _TIP_GAIN, _DEPTH_GAIN, _TURN_GAIN = (np.float32(g) for g in (8.0, 8.0, 4.0, 10.0))
 
 #: the zoom that places are measured with follows slowly: its noise would shake them
 _ZOOM_SHARE = np.float32(0.1)
@@ -157,6 +157,8 @@ class FeatureReader:
         self._place = np.zeros((*hands, 3), np.float32)
         self._home = np.zeros((*hands, 3), np.float32)
         self._tips = np.zeros((*hands, 5, 3), np.float32)
+        self._axes = np.zeros((*hands, 3, 3), np.float32)
+        self._roll = np.zeros(hands, np.float32)
         self._out = np.zeros((*hands, PARTS, WIDTH), np.float32)
 
     def read(self, tick: Tick) -> Array:
@@ -182,8 +184,11 @@ class FeatureReader:
         again = (seen & ~new)[..., None]
         speed = np.where(again, place - self._place, _ZERO)
         flow = np.where(again[..., None], tips - self._tips, _ZERO)
+        turn = np.where(again[..., 0], _turn(self._axes, now.axes), _ZERO)
+        self._roll = np.where(new, _ZERO, self._roll * (1 - 1 / np.float32(PLACE_TICKS)) + turn)
         self._home = np.where(new[..., None], place, self._home + (place - self._home) / np.float32(PLACE_TICKS))
         out = self._tokens(now, local, tips, flow, speed, place, scale)
+        out[..., 5, 28], out[..., 5, 29] = turn * _TURN_GAIN, self._roll
         keep = (self._unseen <= FORGET_TICKS)[..., None, None]
         # an unseen hand stands still for a moment, marked as unseen, before it goes to nothing
         out = np.clip(out, -_LIMIT, _LIMIT)
@@ -193,6 +198,7 @@ class FeatureReader:
         self._place = np.where(hold, place, self._place)
         self._home = np.where(hold, self._home, self._place)
         self._tips = np.where(hold[..., None], tips, self._tips)
+        self._axes = np.where(hold[..., None], now.axes, self._axes)
         return self._out.copy()
 
     def _where(self, now: Geometry, scale: Array) -> Array:
@@ -246,6 +252,14 @@ class FeatureReader:
         token[..., 24:27] = np.where(both[..., None, None], np.clip(other, -6.0, 6.0) * np.float32(0.3), _ZERO)
         token[..., 27] = both[..., None]
         return out
+
+
+def _turn(before: Array, now: Array) -> Array:
+    """Rotation about the forearm's axis (wrist -> middle knuckle) between two palm frames, radians; + = clockwise."""
+    axis, side, old = now[..., :, 0], now[..., :, 1], before[..., :, 1]
+    old = old - np.einsum("...i,...i->...", old, axis)[..., None] * axis
+    sine = np.einsum("...i,...i->...", axis, _cross(old, side))
+    return np.arctan2(sine, np.einsum("...i,...i->...", old, side))
 
 
 def _on_chain(local: Array) -> tuple[Array, Array]:

@@ -47,6 +47,8 @@ def allowed(slot: int) -> tuple[int, ...]:
         names = {"", *(m.name for m in MOTIONS.values() if m.fingers[0] == 0)} - set(WRIST_MOTIONS)
     else:
         names = {"", *(m.name for m in MOTIONS.values() if m.fingers[1] > 0)}
+        if slot == FINGERS.index("thumb"):
+            names.discard("pinch")  # it names the fingers that meet the thumb
     return tuple(i for i, name in enumerate(MOTION_NAMES) if name in names)
 
 

@@ -1,229 +1,18 @@
-"""`figop train`: the student from nothing, on simulated clips that are made while it learns.
-
-Seeded, and resumable to the step: the checkpoint holds weights, optimiser, torch's random state and the number of
-the next batch, and batch i of a seed is always the same.
-"""
+"""`figop train`: one command trains the student again; seeded, resumable to the step."""
 
 from __future__ import annotations
 
 import argparse
-import csv
-import ctypes
-import math
-import sys
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from torch import Tensor
-
-from edge.errors import SourceError
-from export.data.feed import Feed, FeedSettings, TrainBatch
-from export.models.losses import Batch, caption_loss, frame_losses, total
-from export.models.student import Student, count
-
-CHECKPOINT = "student.pt"
-
-
-@dataclass(frozen=True, slots=True)
-class TrainSettings:
-    """How to train.
-
-    Attributes:
-        steps: optimiser steps; the learning rate falls to zero over them. rate: its peak. warm: steps to the peak.
-        caption_from: step at which captions begin to count, fully after as many steps again.
-        save_s: seconds between checkpoints. log: steps between rows of the log.
-        device: "cpu" or "cuda". half: bfloat16 inside the encoder (twice as fast where the CPU has it).
-    """
-
-    steps: int
-    rate: float = 2e-3
-    warm: int = 100
-    decay: float = 0.02
-    caption_from: int = 150
-    save_s: float = 120.0
-    log: int = 20
-    seed: int = 0
-    device: str = "cpu"
-    half: bool = True
-    threads: int = 1
-    workers: int = 1
-
-
-def to_torch(batch: TrainBatch, device: str) -> Batch:
-    """A batch of numpy arrays as tensors."""
-    tensors = [torch.from_numpy(getattr(batch, n)).to(device) for n in TrainBatch.__slots__]
-    return Batch(tensors[0].float(), *tensors[1:])
-
-
-def keep_memory() -> None:
-    """Tell glibc to keep freed memory: else every step maps and faults its hundreds of megabytes anew."""
-    if sys.platform == "linux":
-        libc = ctypes.CDLL(None)
-        if hasattr(libc, "mallopt"):
-            libc.mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD
-            libc.mallopt(-1, 1 << 30)  # M_TRIM_THRESHOLD
-
-
-def rate_at(step: int, s: TrainSettings) -> float:
-    """Learning rate: linear up, cosine down."""
-    if step < s.warm:
-        return s.rate * (step + 1) / s.warm
-    return s.rate * 0.5 * (1 + math.cos(math.pi * (step - s.warm) / max(s.steps - s.warm, 1)))
-
-
-def losses_of(student: Student, batch: Batch, s: TrainSettings, step: int) -> tuple[Tensor, dict[str, float]]:
-    """The loss of one batch and what the log says of it."""
-    with torch.autocast(s.device, torch.bfloat16, enabled=s.half):
-        logits, moving, embedding = student.encoder(batch.features)
-    logits, moving, embedding = logits.float(), moving.float(), embedding.float()
-    losses, said = frame_losses(logits, moving, batch)
-    loss = total(losses)
-    said |= {name: value.item() for name, value in losses.items()}
-    share = min(max((step - s.caption_from) / max(s.caption_from, 1), 0.0), 1.0)
-    if share > 0 and bool(batch.told.any()):
-        with torch.autocast(s.device, torch.bfloat16, enabled=s.half):
-            caption, said["words"] = caption_loss(student, embedding, logits, batch)
-        said["caption"] = caption.item()
-        loss = loss + share * caption
-    return loss, said
-
-
-class Log:
-    """CSV of the curves; drawn as a picture whenever a checkpoint is saved."""
-
-    COLUMNS = ("step", "seconds", "rate", "loss", "frame_f1", "motion", "contact", "direction", "repeat", "moving", "caption", "words")  # fmt: skip
-
-    def __init__(self, folder: Path, step: int) -> None:
-        self.path, self.picture = folder / "log.csv", folder / "curves.png"
-        self.rows: list[dict[str, float]] = []
-        if step and self.path.exists():
-            with self.path.open(newline="") as file:
-                self.rows = [{k: float(v or "nan") for k, v in row.items()} for row in csv.DictReader(file)]
-            self.rows = [row for row in self.rows if row["step"] <= step]
-        with self.path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, self.COLUMNS)
-            writer.writeheader()
-            writer.writerows(self.rows)
-
-    def add(self, row: dict[str, float]) -> None:
-        row = {name: round(row[name], 5) for name in self.COLUMNS if name in row}
-        self.rows.append(row)
-        with self.path.open("a", newline="") as file:
-            csv.DictWriter(file, self.COLUMNS).writerow(row)
-
-    def draw(self) -> None:
-        """Curves as a picture: one panel a column."""
-        import cv2
-
-        names = ("loss", "frame_f1", "motion", "contact", "moving", "caption", "words", "rate")
-        wide, high = 360, 220
-        sheet = np.full((2 * high, 4 * wide, 3), 255, np.uint8)
-        steps = np.array([row["step"] for row in self.rows])
-        for i, name in enumerate(names):
-            values = np.array([row.get(name, np.nan) for row in self.rows])
-            panel = sheet[i // 4 * high : (i // 4 + 1) * high, i % 4 * wide : (i % 4 + 1) * wide]
-            _curve(panel, name, steps, values)
-        cv2.imwrite(str(self.picture), sheet)
-
-
-def _curve(panel: NDArray[np.uint8], name: str, steps: NDArray[np.float64], values: NDArray[np.float64]) -> None:
-    import cv2
-
-    high, wide = panel.shape[:2]
-    known = np.isfinite(values)
-    cv2.rectangle(panel, (44, 26), (wide - 10, high - 24), (200, 200, 200), 1)
-    last = f"{values[known][-1]:.3g}" if known.any() else "-"
-    cv2.putText(panel, f"{name}  {last}", (46, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (40, 40, 40), 1, cv2.LINE_AA)
-    if known.sum() < 2:
-        return
-    x, y = steps[known], values[known]
-    low, top = float(min(y.min(), 0.0)), float(np.quantile(y, 0.99)) or 1.0
-    px = 44 + (wide - 54) * (x - x[0]) / max(x[-1] - x[0], 1)
-    py = high - 24 - (high - 50) * np.clip((y - low) / max(top - low, 1e-9), 0, 1)
-    points = np.stack([px, py], axis=1).round().astype(np.int32)
-    cv2.polylines(panel, [points], False, (180, 90, 20), 1, cv2.LINE_AA)
-    for text, at in ((f"{top:.2g}", 34), (f"{low:.2g}", high - 24)):
-        cv2.putText(panel, text, (2, at), cv2.FONT_HERSHEY_SIMPLEX, 0.35, (90, 90, 90), 1, cv2.LINE_AA)
-    cv2.putText(panel, f"{int(x[-1])}", (wide - 50, high - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.35, (90, 90, 90), 1)
-
-
-def train(settings: TrainSettings, feed_settings: FeedSettings, folder: Path, *, start_from: Path | None = None) -> Path:
-    """Train, or go on where `folder` stopped; returns the checkpoint.
-
-    start_from: weights to begin with (the schedule starts anew).
-    """
-    keep_memory()
-    torch.set_num_threads(settings.threads)
-    torch.manual_seed(settings.seed)
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / CHECKPOINT
-    student, step, before = Student(), 0, 0.0
-    saved = None
-    if path.exists():
-        student, saved = Student.load(path)
-        step, before = int(saved["step"]), float(saved["seconds"])
-    elif start_from is not None:
-        student, _ = Student.load(start_from)
-    student.to(settings.device).train()
-    decays = [p for p in student.parameters() if p.ndim > 1]
-    others = [p for p in student.parameters() if p.ndim <= 1]
-    optimiser = torch.optim.AdamW(
-        [{"params": decays, "weight_decay": settings.decay}, {"params": others, "weight_decay": 0.0}],
-        lr=settings.rate, betas=(0.9, 0.98),
-    )  # fmt: skip
-    if saved is not None:
-        optimiser.load_state_dict(saved["optimiser"])
-        torch.set_rng_state(saved["rng"])
-    log, began, last_save = Log(folder, step), time.perf_counter(), time.perf_counter()
-
-    def save() -> None:
-        student.save(
-            path, step=step, seconds=before + time.perf_counter() - began,
-            optimiser=optimiser.state_dict(), rng=torch.get_rng_state(), steps=settings.steps,
-        )  # fmt: skip
-        log.draw()
-
-    feed = Feed(feed_settings, start=step, workers=settings.workers)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    try:
-        with Progress(*columns) as bar:
-            task = bar.add_task(f"{count(student) / 1e6:.2f} M parameters", total=settings.steps, completed=step)
-            for raw in feed:
-                if step >= settings.steps:
-                    break
-                for group in optimiser.param_groups:
-                    group["lr"] = rate_at(step, settings)
-                loss, said = losses_of(student, to_torch(raw, settings.device), settings, step)
-                optimiser.zero_grad(set_to_none=True)
-                loss.backward()  # type: ignore[no-untyped-call]
-                torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
-                optimiser.step()
-                step += 1
-                if step % settings.log == 0 or step == settings.steps:
-                    seconds = before + time.perf_counter() - began
-                    log.add({"step": step, "seconds": seconds, "rate": rate_at(step, settings), "loss": loss.item(), **said})  # fmt: skip
-                    words = f"{said.get('words', 0):.2f}"
-                    bar.update(task, description=f"loss {loss.item():.2f} frames {said['frame_f1']:.2f} words {words}")
-                bar.update(task, completed=step)
-                if time.perf_counter() - last_save > settings.save_s:
-                    save()
-                    last_save = time.perf_counter()
-        save()
-    finally:
-        feed.close()
-    return path
+from edge.errors import RuntimeUnavailable
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The verb `figop train`."""
     p = subparsers.add_parser("train", help="train the student on simulated clips")
     p.add_argument("--out", type=Path, default=Path("out/train"), help="folder of checkpoint, log and curves")
-    p.add_argument("--steps", type=int, default=6000)
+    p.add_argument("--steps", type=int, default=3500)
     p.add_argument("--batch", type=int, default=64, help="hands a step")
     p.add_argument("--rate", type=float, default=2e-3, help="peak learning rate")
     p.add_argument("--paraphrases", type=float, default=0.0, help="share of captions in other words")
@@ -231,20 +20,26 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     p.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--workers", type=int, default=1, help="processes that make clips")
-    p.add_argument("--from", dest="start_from", type=Path, help="checkpoint to begin with")
+    p.add_argument("--from", dest="start_from", type=Path, help="checkpoint whose weights to begin with")
     p.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the verb."""
+    """Train, or go on where the folder's checkpoint stopped. Raises RuntimeUnavailable without torch or the device."""
+    try:  # torch takes seconds to load: not for `figop --help`
+        import torch
+    except ImportError as error:
+        raise RuntimeUnavailable("Training needs torch: run `pip install 'figop[train]'`.") from error
+    from export.data.feed import FeedSettings
     from export.data.scenes import draw_scene
+    from export.models.trainer import TrainSettings, train
 
     if args.device == "cuda" and not torch.cuda.is_available():
-        raise SourceError("Training on cuda was asked for, but torch finds no such device: use --device cpu.")
+        raise RuntimeUnavailable("Training on cuda was asked for, but torch finds no such device: use --device cpu.")
     settings = TrainSettings(
         steps=args.steps, rate=args.rate, seed=args.seed, device=args.device, threads=args.threads, workers=args.workers
     )
     feed = FeedSettings(draw_scene, rows=args.batch, size=args.batch, seed=args.seed, paraphrases=args.paraphrases)
     path = train(settings, feed, args.out, start_from=args.start_from)
-    print(f"{path}: {args.steps} steps")
+    print(f"{path}: {args.steps} steps, curves in {path.with_name('curves.png')}")
     return 0

@@ -41,9 +41,9 @@ class _Norm(nn.BatchNorm1d):
 
     def scale_shift(self) -> tuple[Tensor, Tensor]:
         """(scale, shift) that inference applies."""
-        assert self.running_var is not None and self.running_mean is not None
-        scale = self.weight / torch.sqrt(self.running_var + self.eps)
-        return scale, self.bias - self.running_mean * scale
+        mean, variance = self.get_buffer("running_mean"), self.get_buffer("running_var")
+        scale = self.weight / torch.sqrt(variance + self.eps)
+        return scale, self.bias - mean * scale
 
 
 class PartLinear(nn.Module):

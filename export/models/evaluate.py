@@ -30,7 +30,7 @@ from export.sim.noise import NoiseSettings
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TestClip:
+class SimulatedClip:
     """A simulated clip: what a tracker saw of it, and what was performed."""
 
     score: Score
@@ -38,9 +38,14 @@ class TestClip:
     frames: tuple[HandFrame, ...]
 
 
-def test_clips(
-    programs: Callable[[np.random.Generator], Scene], count: int, seed: int, *, level: float = 1.0, fps: float | None = None
-) -> list[TestClip]:
+def simulated_clips(
+    programs: Callable[[np.random.Generator], Scene],
+    count: int,
+    seed: int,
+    *,
+    level: float = 1.0,
+    fps: float | None = None,
+) -> list[SimulatedClip]:
     """Clips of their own seed. level: of the tracker noise, 0 = none; fps: None = 15 to 60."""
     rng, out = np.random.default_rng((seed, 7)), []
     while len(out) < count:
@@ -51,7 +56,7 @@ def test_clips(
         seen = track(scenes, plans, rng, NoiseSettings.load(), fps=rate, level=level, sources=False)
         for b, scene in enumerate(scenes):
             frames = tuple(_frame(seen, b, k) for k in np.flatnonzero(seen.valid[b]))
-            out.append(TestClip(scene.score, scene.stage.view, frames))
+            out.append(SimulatedClip(scene.score, scene.stage.view, frames))
     return out[:count]
 
 
@@ -104,7 +109,9 @@ def shifted(score: Score, seconds: float) -> Score:
     return tuple(e.moved(e.start + seconds, e.end + seconds) for e in score)
 
 
-def evaluate(folder: Path, clips: Sequence[TestClip], *, rules: bool = True, **options: Any) -> dict[str, Judgement]:
+def evaluate(
+    folder: Path, clips: Sequence[SimulatedClip], *, rules: bool = True, **options: Any
+) -> dict[str, Judgement]:
     """Judgements of the frame heads' scores, the captioner's words, the rules, and the floor."""
     students: dict[str, _Both] = {}
     for view in ("facing", "egocentric"):
@@ -130,7 +137,9 @@ def evaluate(folder: Path, clips: Sequence[TestClip], *, rules: bool = True, **o
 
 def table(results: dict[str, Judgement]) -> str:
     """A few lines to print."""
-    rows = [f"{'':10} {'F1':>6} {'strict':>6} {'prec':>6} {'recall':>6} {'halluc':>6} {'order':>6} {'judge':>6} {'events':>6}"]
+    rows = [
+        " " * 10 + "".join(f" {n:>6}" for n in ("F1", "strict", "prec", "recall", "halluc", "order", "judge", "events"))
+    ]
     for name, j in results.items():
         events = f"{j.events.f1:6.3f}" if j.events else "     -"
         rows.append(

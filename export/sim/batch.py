@@ -138,7 +138,8 @@ def track(
         wrist[(kind < 0.10) | ((kind < 0.90) & (rng.random(count) < 0.8))] = np.nan
     view = np.stack([PERSON_AXES[c.stage.view] for c in scenes])
     return Frames(
-        times, valid, world.astype(np.float32), depth.astype(np.float32), wrist.astype(np.float32), present, track_id, view
+        times, valid, world.astype(np.float32), depth.astype(np.float32), wrist.astype(np.float32), present, track_id,
+        view,
     )  # fmt: skip
 
 
@@ -247,14 +248,18 @@ class Streamer:
     def batch(self, number: int) -> Clips:
         rng = np.random.default_rng((self.seed, number))
         parts = [self._part(rng, min(self.part, self.size - i)) for i in range(0, self.size, self.part)]
-        joined = {n: np.concatenate([getattr(p, n) for p in parts]) for n in ("features", "targets", "present", "moving")}
+        joined = {
+            n: np.concatenate([getattr(p, n) for p in parts]) for n in ("features", "targets", "present", "moving")
+        }
         return Clips(**joined, scores=[s for p in parts for s in p.scores])
 
     def _part(self, rng: np.random.Generator, count: int) -> Clips:
         scenes, plans = feasible([self.programs(rng) for _ in range(count)], rng)
         # frames of one part share a rate: half of them 30 fps, the others 15-60
         fps = 30.0 if rng.random() < 0.4 else float(rng.uniform(15, 60))
-        level = self.level if self.level is not None else float(rng.choice([0.0, 0.5, 1.0, 1.5], p=[0.05, 0.3, 0.5, 0.15]))
+        level = (
+            self.level if self.level is not None else float(rng.choice([0.0, 0.5, 1.0, 1.5], p=[0.05, 0.3, 0.5, 0.15]))
+        )
         frames = track(scenes, plans, rng, self.settings, fps=fps, level=level)
         length = int(self.seconds * TICK_HZ)
         features, present = ticks_of(frames, length)

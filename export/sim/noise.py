@@ -78,7 +78,9 @@ def drift(rng: np.random.Generator, shape: tuple[int, ...], seconds: float, fps:
     return lfilter([1.0], [1.0, -keep], out, axis=1).astype(np.float32)  # type: ignore[no-any-return]
 
 
-def bursts(rng: np.random.Generator, times: Array, rate: float, length: tuple[float, float], extra: int) -> NDArray[np.bool_]:  # fmt: skip
+def bursts(
+    rng: np.random.Generator, times: Array, rate: float, length: tuple[float, float], extra: int
+) -> NDArray[np.bool_]:
     """[B, T, extra] random intervals: `rate` per second, each `length` seconds long."""
     count, span = times.shape[0], times[:, -1:] - times[:, :1]
     out = np.zeros((*times.shape, extra), bool)

@@ -1,0 +1,57 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs the train extra")
+
+from export.data.feed import FeedSettings  # noqa: E402
+from export.data.scenes import draw_scene  # noqa: E402
+from export.models.student import Student  # noqa: E402
+from export.models.trainer import TrainSettings, rate_at, train  # noqa: E402
+
+SETTINGS = TrainSettings(steps=4, warm=2, caption_from=1, log=1, half=False)
+FEED = FeedSettings(draw_scene, rows=4, size=4, seconds=3.0)
+
+
+def test_resumed_training_is_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopped after two steps and begun again: the same weights, the same log."""
+    train(SETTINGS, FEED, tmp_path / "whole")
+    stop = replace(SETTINGS, save_s=0.0)
+
+    class Enough(Exception):
+        pass
+
+    steps = 0
+
+    def count(step: int, settings: TrainSettings) -> float:
+        nonlocal steps
+        steps = step
+        if step == 2:
+            raise Enough
+        return rate_at(step, settings)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("export.models.trainer.rate_at", count)
+        with pytest.raises(Enough):
+            train(replace(stop, log=10), FEED, tmp_path / "parts")
+    assert steps == 2
+    train(SETTINGS, FEED, tmp_path / "parts")
+    one, _ = Student.load(tmp_path / "whole" / "student.pt")
+    other, rest = Student.load(tmp_path / "parts" / "student.pt")
+    assert rest["step"] == 4
+    for (name, a), (_, b) in zip(one.state_dict().items(), other.state_dict().items(), strict=True):
+        assert torch.equal(a, b), name
+    rows = [(tmp_path / run / "log.csv").read_text().splitlines()[-1].split(",") for run in ("whole", "parts")]
+    assert rows[0][0] == rows[1][0] == "4"
+    assert rows[0][3:] == rows[1][3:]
+    assert (tmp_path / "parts" / "curves.png").stat().st_size > 1000
+
+
+def test_rate_rises_and_falls() -> None:
+    s = TrainSettings(steps=100, warm=10, rate=1.0)
+    rates = [rate_at(i, s) for i in range(101)]
+    assert rates[9] == 1.0
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[100] == pytest.approx(0.0)
+    assert all(a >= b for a, b in zip(rates[10:], rates[11:], strict=False))
