@@ -114,7 +114,8 @@ def compose(
     rolls = [a for a in atoms if a.kind == "roll"]
     # while the hand turns or flies, its fingers are seen anew: small bends there are the tracker's
     waves = _waves(atoms, hand, s)
-    unsteady = [a.run for a in (*rolls, *_fast(atoms, s))] + [Run(0, 1, w.start, w.end) for w in waves]
+    fast = _fast(atoms, [*rolls, *bends], s)
+    unsteady = [a.run for a in (*rolls, *fast)] + [Run(0, 1, w.start, w.end) for w in waves]
     bends = [
         a for a in bends if not any(_overlap(a.run, r) > 0.4 and abs(a.run.change) < s.roll_masks for r in unsteady)
     ]
@@ -141,7 +142,7 @@ def compose(
         # the palm's own lines shift while all fingers fold: a small turn in it is the tracker's
         if abs(r.run.change) >= s.roll_in_fold_min or not _meets(r.run, [_span(f) for f in folds])
     ]
-    events += waves + _swipes(atoms, hand, view, waves, s)
+    events += waves + _swipes(fast, hand, view, waves, s)
     return order(merge_repeats(events, s.repeat_gap_s))
 
 
@@ -448,21 +449,13 @@ def _waves(atoms: Sequence[Atom], hand: str, s: RuleSettings) -> list[FingerEven
 
 
 def _swipes(
-    atoms: Sequence[Atom], hand: str, view: str, waves: Sequence[FingerEvent], s: RuleSettings
+    fast: Sequence[Atom], hand: str, view: str, waves: Sequence[FingerEvent], s: RuleSettings
 ) -> list[FingerEvent]:
     """The hand moves fast in one way."""
     events: list[FingerEvent] = []
-    rolls = [a.run for a in atoms if a.kind == "roll" and abs(a.run.change) >= s.roll_min]
-    fast = [
-        a
-        for a in _fast(atoms, s)
-        if not any(a.run.start < w.end and a.run.end > w.start for w in waves)
-        # depth comes from the hand's size in the picture, which a turn changes too
-        and not (a.kind == "z" and _meets(a.run, rolls))
-    ]
-    fast.sort(key=lambda a: -abs(a.run.change))
+    fast = [a for a in fast if not any(a.run.start < w.end and a.run.end > w.start for w in waves)]
     kept: list[Atom] = []
-    for atom in fast:
+    for atom in sorted(fast, key=lambda a: -abs(a.run.change)):
         if all(_overlap(atom.run, k.run) < 0.3 for k in kept):
             kept.append(atom)
     kept.sort(key=lambda a: a.run.start)
@@ -475,14 +468,20 @@ def _swipes(
     return events
 
 
-def _fast(atoms: Sequence[Atom], s: RuleSettings) -> list[Atom]:
-    """The hand's moves that are long and quick enough for a swipe."""
+def _fast(atoms: Sequence[Atom], others: Sequence[Atom], s: RuleSettings) -> list[Atom]:
+    """The hand's moves that are long and quick enough for a swipe.
+
+    Depth comes from the hand's size in the picture, which turns and bends (`others`) change too: a move in depth
+    during one is not believed. On rendered clips it was false then (1 of 1), and rarely seen at all (1 of 14).
+    """
+    changing = [a.run for a in others]
     return [
         a
         for a in atoms
         if a.kind in "xyz"
         and abs(a.run.change) >= (s.swipe_depth_min if a.kind == "z" else s.swipe_min)
         and abs(a.run.change) / max(a.run.end - a.run.start, 1e-3) >= s.swipe_speed
+        and not (a.kind == "z" and _meets(a.run, changing))
     ]
 
 

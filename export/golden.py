@@ -61,7 +61,7 @@ def _score(*rows: tuple[Any, ...]) -> Score:
     )
 
 
-_I, _M, _R, _P = (("index",), ("middle",), ("ring",), ("pinky",))
+_I, _M, _R = (("index",), ("middle",), ("ring",))
 _LONG = ("index", "middle", "ring", "pinky")
 
 CLIPS = (
@@ -100,12 +100,11 @@ CLIPS = (
     Golden(
         "egocentric",
         _score(
-            ("right", "curl", _P, "", "", 0.8, 1.3),
-            ("right", "extend", _P, "", "", 1.5, 1.9),
+            ("right", "pinch", _I, "", "thumb", 0.8, 1.3),
+            ("right", "release", _I, "", "thumb", 1.5, 1.9),
             ("right", "swipe", (), "right", "", 2.8, 3.2),
         ),
         view="egocentric",
-        posture="back",
         seed=4,
     ),
     Golden(
@@ -205,8 +204,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--events-only", action="store_true", help="keep the recordings, write only their events anew")
     parser.add_argument("-o", "--out", type=Path, default=HOME)
+    parser.add_argument("--only", choices=[clip.name for clip in CLIPS], help="make only this one anew")
     args = parser.parse_args()
-    for golden in CLIPS:
+    for golden in (clip for clip in CLIPS if args.only in (None, clip.name)):
         path = args.out / f"{golden.name}.npz"
         if not args.events_only:
             with Captioner.open(view=golden.view, mirrored=golden.mirrored) as captioner:

@@ -20,6 +20,7 @@ from edge.errors import SinkError
 from export.judge.clips import Clip, ClipError, digest, find_clips
 from export.judge.evaluate import SOURCES, Job, OpenSpeaker, Result, floor, given, run, summary
 from export.judge.judge import judge
+from export.judge.tasks import line as check_list_line
 
 RESULT_SCHEMA = 1
 #: What the figures depend on besides figop itself.
@@ -110,7 +111,8 @@ def _given(args: argparse.Namespace, clips: list[Clip]) -> dict[str, Any]:
     heard = given(args.captions_from)
     judged = judge(clips[0].score, heard.lines, timed=heard.timed or None)
     sources = {"given": summary([judged]), "floor": summary(floor(clips))}
-    result = Result(clips[0], {"given": judged}, {"given": heard.lines})
+    checks = {"given": clips[0].check_list.check(heard.timed)} if clips[0].check_list else {}
+    result = Result(clips[0], {"given": judged}, {"given": heard.lines}, checks=checks)
     return _report(args, clips, sources) | {"per_clip": [_per_clip(result)]}
 
 
@@ -177,6 +179,8 @@ def _per_clip(result: Result) -> dict[str, Any]:
             "hand_judge": round(judged.mean_hand_judge, 3),
             "captions": [[round(c.start, 3), round(c.end, 3), c.text] for c in result.texts[source]],
         }
+        if source in result.checks:
+            out[source]["check_list"] = dict(result.checks[source])
     return out
 
 
@@ -226,3 +230,7 @@ def _show(report: dict[str, Any]) -> None:
             motion, *(f"{c['f1']:.2f} ({c['matched']}/{c['reference']}, {c['said']})" if c else "-" for c in cells)
         )
     console.print(by_motion)
+    for source in sources:
+        checked = [row[source]["check_list"] for row in report["per_clip"] if "check_list" in row.get(source, {})]
+        if checked:
+            console.print(f"{SOURCES[source]}: {check_list_line(checked)}")

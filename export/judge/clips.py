@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from edge.errors import FigopError, ScoreError, SourceError
 from edge.hands.frame import VIEWS
 from edge.recording import Recording
 from edge.score import FingerEvent, Score, order
+from export.judge.tasks import CheckList
 
 VIDEOS = (".mp4", ".webm", ".mkv", ".mov", ".avi", ".gif")
 #: Endings of a truth that lies beside its video, in the order in which they are looked for.
@@ -35,6 +36,7 @@ class Clip:
         view, mirrored: of the video, as its truth says.
         recording: true landmarks, if any; video: pixels, if any.
         files: everything that was read, for the digest.
+        check_list: motions that must be said and rests in which nothing may be, where the truth has them.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Clip:
     recording: Path | None = None
     video: Path | None = None
     files: tuple[Path, ...] = ()
+    check_list: CheckList = field(default_factory=CheckList)
 
 
 def read_score(data: Any, name: str) -> Score:
@@ -81,7 +84,12 @@ def _from_truth(truth: Path, video: Path | None) -> Clip | None:
         view, mirrored = about.get("view", "facing"), about.get("mirrored", False)
         if view not in VIEWS or not isinstance(mirrored, bool):
             raise ClipError(f"{truth}: view must be one of {', '.join(VIEWS)} and mirrored true or false.")
-        return Clip(name, read_score(data, str(truth)), view, mirrored, video=video, files=files)
+        try:
+            check_list = CheckList.of(about)
+        except ScoreError as error:
+            raise ClipError(f"{truth}: {error}") from error
+        score = read_score(data, str(truth))
+        return Clip(name, score, view, mirrored, video=video, files=files, check_list=check_list)
     recording = Recording.load(truth)
     if not recording.score_json:
         return None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -71,12 +71,16 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a clip: judgements and texts per source. cached = its landmarks were not tracked anew."""
+    """What came of a clip: judgements and texts per source. cached = its landmarks were not tracked anew.
+
+    checks: per source, what came of the clip's check list, if it has one.
+    """
 
     clip: Clip
     judgements: dict[str, Judgement]
     texts: dict[str, tuple[Line, ...]]
     cached: bool = False
+    checks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def listen(speaker: Speaker, items: Iterable[HandFrame | Picture]) -> Heard:
@@ -121,6 +125,7 @@ def run(job: Job) -> Result:
         {s: judge(clip.score, h.lines, timed=h.timed) for s, h in heard.items()},
         {s: h.lines for s, h in heard.items()},
         cached is not None and "pixels" in heard,
+        {s: clip.check_list.check(h.timed) for s, h in heard.items()} if clip.check_list else {},
     )
 
 

@@ -1,5 +1,6 @@
 """Geometry: angles, palm axes of both hands, chirality, headset joints."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ def curl(joints: np.ndarray, finger: int, degrees: float, towards: float) -> np.
     chain = skeleton.CHAINS[finger]
     total, way = 0.0, joints[chain[1]] - joints[chain[0]]
     size = np.linalg.norm(way)
-    for a, b in zip(chain[:-1], chain[1:], strict=True):
+    for a, b in pairwise(chain):
         total += np.radians(degrees)
         joints[b] = joints[a] + size * np.array([0, -np.cos(total), towards * np.sin(total)])
     return joints
