@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from edge.targets import (
     allowed,
 )
 
-Array = NDArray[np.floating]
+Array = NDArray[Any]
 
 _EDGES = np.cumsum([0, *ATTRIBUTES.values()])
 #: where each attribute stands in a slot's row

@@ -45,7 +45,7 @@ _ZERO = np.float32(0.0)
 
 
 def _length(v: Array) -> Array:
-    return np.sqrt(np.einsum("...i,...i->...", v, v))
+    return np.asarray(np.sqrt(np.einsum("...i,...i->...", v, v)))
 
 
 def _cross(u: Array, v: Array) -> Array:
@@ -259,7 +259,7 @@ def _turn(before: Array, now: Array) -> Array:
     axis, side, old = now[..., :, 0], now[..., :, 1], before[..., :, 1]
     old = old - np.einsum("...i,...i->...", old, axis)[..., None] * axis
     sine = np.einsum("...i,...i->...", axis, _cross(old, side))
-    return np.arctan2(sine, np.einsum("...i,...i->...", old, side))
+    return np.asarray(np.arctan2(sine, np.einsum("...i,...i->...", old, side)))
 
 
 def _on_chain(local: Array) -> tuple[Array, Array]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing as mp
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from queue import Full
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,9 +97,16 @@ def make(streamer: Streamer, settings: FeedSettings, number: int) -> TrainBatch:
 
 def _work(settings: FeedSettings, start: int, step: int, queue: mp.Queue[TrainBatch]) -> None:
     streamer = Streamer(settings.programs, size=settings.size, seconds=settings.seconds, seed=settings.seed)
-    number = start
+    number, parent = start, os.getppid()
     while True:
-        queue.put(make(streamer, settings, number))
+        batch = make(streamer, settings, number)
+        while True:
+            try:
+                queue.put(batch, timeout=2.0)
+                break
+            except Full:
+                if os.getppid() != parent:  # the trainer was killed: nobody will read
+                    return
         number += step
 
 

@@ -7,6 +7,7 @@ device `EncoderStep` runs one tick with its state in and out, BatchNorm folded a
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from edge.model_features import PARTS, WIDTH
-from edge.targets import SLOT_WIDTH, SLOTS
+from edge.targets import ATTRIBUTES, SLOT_WIDTH, SLOTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,36 +124,36 @@ class Encoder(nn.Module):
         return logits, self.moves(wide[..., 5, :])[..., 0], F.relu(self.embed(h.flatten(-2)))
 
 
-def folded(encoder: Encoder) -> Encoder:
-    """A copy for inference with every BatchNorm folded into its neighbours: the norms become identities."""
-    import copy
+class _FoldedBlock(nn.Module):
+    """A block for inference: its three norms folded into their neighbours."""
 
-    e = copy.deepcopy(encoder).eval()
-    with torch.no_grad():
-        scale, shift = (v.view(PARTS, WIDTH) for v in e.norm.scale_shift())
-        enter = e.enter
-        weight = torch.stack([enter.finger.weight] * 5 + [enter.palm.weight])  # [6, C, 30]
-        bias = torch.stack([enter.finger.bias] * 5 + [enter.palm.bias])
-        e.enter_weight = nn.Parameter((weight * scale[:, None]).transpose(1, 2).contiguous())  # [6, 30, C]
-        e.enter_bias = nn.Parameter(bias + torch.einsum("pcf,pf->pc", weight, shift) + e.who)
-        for block in e.blocks:
-            scale, shift = block.norm_taps.scale_shift()
-            block.taps.mul_(scale)
-            block.taps_bias = nn.Parameter(shift.clone())
-            scale, shift = block.norm_context.scale_shift()
-            block.gather.weight.mul_(scale[:, None])
-            block.gather.bias = nn.Parameter(shift.clone())
-            scale, shift = block.norm.scale_shift()
-            block.point.finger.weight.mul_(scale[:, None])
-            block.point.palm.weight.mul_(scale[:, None])
-            block.spread.weight.mul_(scale.repeat(PARTS)[:, None])
-            block.spread.bias = nn.Parameter(shift.repeat(PARTS).clone())
-            block.norm_context, block.norm = nn.Identity(), nn.Identity()
-    return e
+    def __init__(self, block: Block, c: EncoderConfig) -> None:
+        super().__init__()
+        self.dilation = block.dilation
+        wide = PARTS * c.token
+        self.point = PartLinear(c.token, c.token, bias=False)
+        self.gather, self.spread = nn.Linear(wide, c.context), nn.Linear(c.context, wide)
+        scale, shift = block.norm_taps.scale_shift()
+        self.taps = nn.Parameter(block.taps * scale)
+        self.taps_bias = nn.Parameter(shift.clone())
+        scale, shift = block.norm_context.scale_shift()
+        self.gather.weight.copy_(block.gather.weight * scale[:, None])
+        self.gather.bias.copy_(shift)
+        scale, shift = block.norm.scale_shift()
+        self.point.finger.weight.copy_(block.point.finger.weight * scale[:, None])
+        self.point.palm.weight.copy_(block.point.palm.weight * scale[:, None])
+        self.spread.weight.copy_(block.spread.weight * scale.repeat(PARTS)[:, None])
+        self.spread.bias.copy_(shift.repeat(PARTS))
+
+    def forward(self, old: Tensor, middle: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        """Tokens [2,6,C] of 2d and d ticks ago, and now -> tokens, context."""
+        u = F.relu(old * self.taps[0] + middle * self.taps[1] + h * self.taps[2] + self.taps_bias)
+        context = F.relu(self.gather(u.flatten(-2)))
+        return F.relu(h + self.point(u) + self.spread(context).unflatten(-1, u.shape[-2:])), context
 
 
 class EncoderStep(nn.Module):
-    """One tick of both hands, for export.
+    """One tick of both hands, for export; every BatchNorm is folded away.
 
     forward(x [2,6,30], state [2,memory,6*C]) -> (probabilities [2,7,slot width], moving [2,1], embedding [2,embed],
     state). State starts at zero; it is every block's delay line, oldest first, block after block.
@@ -160,24 +161,33 @@ class EncoderStep(nn.Module):
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()
-        self.encoder = folded(encoder)
+        self.encoder = copy.deepcopy(encoder).eval()
+        with torch.no_grad():
+            enter = self.encoder.enter
+            scale, shift = (v.view(PARTS, WIDTH) for v in self.encoder.norm.scale_shift())
+            weight = torch.stack([enter.finger.weight] * 5 + [enter.palm.weight])  # [6, C, 30]
+            bias = torch.stack([enter.finger.bias] * 5 + [enter.palm.bias])
+            # the norm differs by part, so the weights do
+            self.enter = nn.Parameter((weight * scale[:, None]).transpose(1, 2).contiguous())  # [6, 30, C]
+            self.enter_bias = nn.Parameter(bias + torch.einsum("pcf,pf->pc", weight, shift) + self.encoder.who)
+            folded = [_FoldedBlock(b, encoder.config) for b in self.encoder.blocks if isinstance(b, Block)]
+        self.blocks = nn.ModuleList(folded)
+        self.dilations = encoder.config.dilations
+        self.token = encoder.config.token
 
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        e, c = self.encoder, self.encoder.config
-        # [6,2,30] @ [6,30,C]: the norm differs by part, so the weights do
-        h = torch.matmul(x.transpose(0, 1), e.enter_weight).transpose(0, 1)
-        h = F.relu(h + e.enter_bias)
+        h = F.relu(torch.matmul(x.transpose(0, 1), self.enter).transpose(0, 1) + self.enter_bias)
         context, start, lines = h, 0, []
-        for block in e.blocks:
-            d = block.dilation
+        for block, d in zip(self.blocks, self.dilations, strict=True):
             line = state[:, start : start + 2 * d]
             start += 2 * d
-            old, middle = (line[:, i].reshape(2, PARTS, c.token) for i in (0, d))
-            u = old * block.taps[0] + middle * block.taps[1] + h * block.taps[2] + block.taps_bias
-            lines += [line[:, 1:], h.reshape(2, 1, PARTS * c.token)]
-            change, context = block.mix(F.relu(u))
-            h = F.relu(h + change)
-        logits, moving, embedding = e.read(h, context)
-        from export.models.units import probabilities
-
+            old, middle = (line[:, i].reshape(2, PARTS, self.token) for i in (0, d))
+            lines += [line[:, 1:], h.reshape(2, 1, PARTS * self.token)]
+            h, context = block(old, middle, h)
+        logits, moving, embedding = self.encoder.read(h, context)
         return probabilities(logits), torch.sigmoid(moving).unsqueeze(-1), embedding, torch.cat(lines, dim=1)
+
+
+def probabilities(logits: Tensor) -> Tensor:
+    """Softmax within every attribute of [..., slot width]."""
+    return torch.cat([F.softmax(part, dim=-1) for part in torch.split(logits, list(ATTRIBUTES.values()), -1)], dim=-1)

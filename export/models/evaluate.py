@@ -47,7 +47,8 @@ def simulated_clips(
     fps: float | None = None,
 ) -> list[SimulatedClip]:
     """Clips of their own seed. level: of the tracker noise, 0 = none; fps: None = 15 to 60."""
-    rng, out = np.random.default_rng((seed, 7)), []
+    rng = np.random.default_rng((seed, 7))
+    out: list[SimulatedClip] = []
     while len(out) < count:
         scenes, plans = feasible([programs(rng) for _ in range(8)], rng)
         if not scenes:

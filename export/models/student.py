@@ -13,8 +13,8 @@ from edge.captioner import SPECIALS
 from edge.narrator import vocabulary
 from edge.targets import SLOT_WIDTH, SLOTS
 from export.models.captioner import CaptionerConfig, Decoder
-from export.models.encoder import Encoder, EncoderConfig
-from export.models.units import UnitConfig, Units, probabilities
+from export.models.encoder import Encoder, EncoderConfig, probabilities
+from export.models.units import UnitConfig, Units
 
 #: units that a phrase can have (6 s)
 UNITS = 12

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from edge.targets import ATTRIBUTES, SLOT_WIDTH, SLOTS
+from edge.targets import SLOT_WIDTH, SLOTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,6 @@ class UnitConfig:
     def tokens(self) -> int:
         """Memory tokens of one unit, both hands: motion tokens and the keyframe's."""
         return 2 * (self.motion + 1)
-
-
-def probabilities(logits: Tensor) -> Tensor:
-    """Softmax within every attribute of [..., slot width]."""
-    return torch.cat([F.softmax(part, dim=-1) for part in logits.split(tuple(ATTRIBUTES.values()), dim=-1)], dim=-1)
 
 
 class Units(nn.Module):

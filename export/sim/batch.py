@@ -151,7 +151,10 @@ def _cameras(joints: Array, wrist: Array, there: Flags, rng: np.random.Generator
     roll = rng.normal(0, 0.06, count)
     one, zero = np.ones(count), np.zeros(count)
     cy, sy, cp, sp, cr, sr = (f(a) for a in (yaw, pitch, roll) for f in (np.cos, np.sin))
-    mat = lambda *v: np.stack(v, axis=-1).reshape(count, 3, 3)  # noqa: E731
+
+    def mat(*v: Array) -> Array:
+        return np.stack(v, axis=-1).reshape(count, 3, 3)
+
     turn = (
         mat(cr, -sr, zero, sr, cr, zero, zero, zero, one)
         @ mat(one, zero, zero, zero, cp, -sp, zero, sp, cp)

@@ -67,7 +67,11 @@ class NoiseSettings:
     def load(cls, path: Path = NUMBERS) -> NoiseSettings:
         """The numbers of a JSON file; raises KeyError for a missing one."""
         data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return cls(**{f.name: tuple(v) if isinstance(v := data[f.name], list) else v for f in fields(cls)})
+        numbers: dict[str, Any] = {}
+        for field in fields(cls):
+            value = data[field.name]
+            numbers[field.name] = tuple(value) if isinstance(value, list) else value
+        return cls(**numbers)
 
 
 def drift(rng: np.random.Generator, shape: tuple[int, ...], seconds: float, fps: float) -> Array:
@@ -75,7 +79,8 @@ def drift(rng: np.random.Generator, shape: tuple[int, ...], seconds: float, fps:
     keep = float(np.exp(-1.0 / max(seconds * fps, 1e-3)))
     out = rng.standard_normal(shape, np.float32)
     out[:, 1:] *= np.float32(np.sqrt(1 - keep * keep))
-    return lfilter([1.0], [1.0, -keep], out, axis=1).astype(np.float32)  # type: ignore[no-any-return]
+    smooth: Array = lfilter([1.0], [1.0, -keep], out, axis=1)
+    return smooth.astype(np.float32)
 
 
 def bursts(
@@ -114,15 +119,19 @@ class Errors:
     size: Array
 
 
+def _axes(depth: float) -> Array:
+    """Factors of x, y and depth."""
+    return np.array([1.0, 1.0, depth], np.float32)
+
+
 def errors(rng: np.random.Generator, times: Array, settings: NoiseSettings, fps: float, level: float = 1.0) -> Errors:
     """Draw the errors for clips with frame times [B, T]. `level` scales them all (0 = a perfect tracker)."""
     s, (count, frames) = settings, times.shape
     own = np.exp(rng.normal(0, s.level, (count, 1, 2, 1, 1))).astype(np.float32) * np.float32(level)
-    axes = lambda depth: np.array([1.0, 1.0, depth], np.float32)  # noqa: E731
     shape = (count, frames, 2, 21, 3)
     seconds = float(np.exp(rng.uniform(*np.log(s.slow_s))))
-    world = s.white * axes(s.white_depth) * rng.standard_normal(shape, np.float32)
-    world += s.slow * axes(s.slow_depth) * drift(rng, shape, seconds, fps)
+    world: Array = s.white * _axes(s.white_depth) * rng.standard_normal(shape, np.float32)
+    world += s.slow * _axes(s.slow_depth) * drift(rng, shape, seconds, fps)
     hidden = bursts(rng, times, s.occlusion_rate, s.occlusion_s, 10).reshape(count, frames, 2, 5)
     gain = np.ones((count, frames, 2, 21), np.float32)
     gain[..., 1:] += np.repeat((s.occlusion_gain - 1) * hidden, 4, axis=-1)
@@ -130,7 +139,7 @@ def errors(rng: np.random.Generator, times: Array, settings: NoiseSettings, fps:
     image = s.image_white * rng.standard_normal((*shape[:-1], 2), np.float32)
     image += s.image_slow * drift(rng, (*shape[:-1], 2), seconds, fps)
     image = image * own * gain[..., None] + s.shared * world[..., :2]
-    world += own * s.bias * axes(1.6) * rng.standard_normal((count, 1, 2, 21, 3), np.float32)
+    world += own * s.bias * _axes(1.6) * rng.standard_normal((count, 1, 2, 21, 3), np.float32)
     tilt = np.radians(s.tilt_deg) * rng.standard_normal((count, 1, 2, 3), np.float32)
     slow = np.radians(s.tilt_slow_deg) * drift(rng, (count, frames, 2, 3), 3 * seconds, fps)
     scale = rng.uniform(*s.depth_scale, (count, 1, 2, 1)).astype(np.float32)

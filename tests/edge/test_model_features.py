@@ -1,18 +1,22 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from edge.hands.frame import HandFrame
 from edge.model_features import FORGET_TICKS, PARTS, WIDTH, FeatureReader
 from edge.resample import Resampler, Tick
-from edge.score import FingerEvent
+from edge.score import HANDS, FingerEvent
 from export.sim.anatomy import Body
 from export.sim.camera import Camera, film, frame_on
 from export.sim.perform import perform
 from export.sim.stage import set_stage
 
+MOVES = (("curl", ("index",), ""), ("swipe", (), "left"))
+
 
 def frames(hand: str, view: str = "facing", body: Body | None = None, **camera: float) -> list[HandFrame]:
-    score = (FingerEvent(hand, "curl", ("index",), start=0.3, end=0.8), FingerEvent(hand, "swipe", direction="left", start=0.3, end=0.8))  # fmt: skip
+    score = tuple(FingerEvent(hand, m, f, d, start=0.3, end=0.8) for m, f, d in MOVES)
     rng = np.random.default_rng(3)
     done = perform(score, duration=1.0, rng=rng, body=body or Body.average(), stage=set_stage(view, hands=(hand,)))
     return list(film(done, frame_on(done, Camera(**camera))).frames())
@@ -53,12 +57,12 @@ def test_swipe_to_the_left_reads_left_in_both_views(view: str) -> None:
 @pytest.mark.parametrize("hand", ["left", "right"])
 @pytest.mark.parametrize("view", ["facing", "egocentric"])
 def test_clockwise_turn_is_positive(hand: str, view: str) -> None:
-    way = {("left", "facing"): "ccw", ("right", "facing"): "cw", ("left", "egocentric"): "cw", ("right", "egocentric"): "ccw"}[hand, view]  # fmt: skip
+    way = "cw" if (hand == "right") == (view == "facing") else "ccw"
     score = (FingerEvent(hand, "rotate", direction=way, start=0.3, end=0.8),)
     done = perform(score, duration=1.0, rng=np.random.default_rng(0), stage=set_stage(view, hands=(hand,)))
     assert not done.problems
     out = read(list(film(done, frame_on(done, Camera())).frames()), view)
-    turned = out[9:25, "left right".split().index(hand), 5, 28].sum() / 10
+    turned = out[9:25, HANDS.index(hand), 5, 28].sum() / 10
     assert turned * (1 if way == "cw" else -1) > 1.0
 
 
@@ -67,7 +71,7 @@ def test_depth_from_the_image_has_the_sign_of_the_metric_wrist() -> None:
     done = perform(score, duration=1.0, rng=np.random.default_rng(0), stage=set_stage(hands=("right",)))
     given = list(film(done, frame_on(done, Camera())).frames())
     metric = read(given)[12:20, 1, 5, 11].mean()
-    blind = [HandFrame(f.t_ns, f.landmarks, f.world, presence=f.presence, track_id=f.track_id, image_size=f.image_size) for f in given]  # fmt: skip
+    blind = [replace(f, wrist=f.wrist * np.nan) for f in given]
     assert metric > 0.3
     assert read(blind)[12:20, 1, 5, 11].mean() > 0.2
 
@@ -75,8 +79,8 @@ def test_depth_from_the_image_has_the_sign_of_the_metric_wrist() -> None:
 def test_sources_that_lack_something_are_marked_and_finite() -> None:
     whole = frames("right")
     nothing = np.full((2, 21, 3), np.nan, np.float32)
-    flat = [HandFrame(f.t_ns, f.landmarks, nothing, presence=f.presence, track_id=f.track_id, image_size=f.image_size) for f in whole]  # fmt: skip
-    head = [HandFrame(f.t_ns, nothing, f.world, f.wrist, f.presence, f.track_id) for f in whole]
+    flat = [replace(f, world=nothing, wrist=f.wrist * np.nan) for f in whole]
+    head = [replace(f, landmarks=nothing, image_size=(0, 0)) for f in whole]
     for given, world, image in ((whole, 1, 1), (flat, 0, 1), (head, 1, 0)):
         out = read(given)
         assert np.isfinite(out).all()

@@ -11,9 +11,8 @@ from edge.narrator import vocabulary  # noqa: E402
 from edge.runtime import open_session  # noqa: E402
 from edge.targets import SLOT_WIDTH, SLOTS  # noqa: E402
 from export.models.convert import Graph, graphs, to_litert, to_onnx  # noqa: E402
-from export.models.encoder import EncoderStep  # noqa: E402
+from export.models.encoder import EncoderStep, probabilities  # noqa: E402
 from export.models.student import Student, StudentConfig, count  # noqa: E402
-from export.models.units import probabilities  # noqa: E402
 
 
 @pytest.fixture(scope="module")

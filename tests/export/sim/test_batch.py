@@ -65,7 +65,8 @@ def test_training_scenes_stay_on_their_side() -> None:
 
 
 def test_targets_stand_where_the_events_are() -> None:
-    score = order([FingerEvent("left", "curl", ("index", "ring"), start=0.5, end=1.0), FingerEvent("right", "wave", start=1.0, end=2.0)])  # fmt: skip
+    curling = FingerEvent("left", "curl", ("index", "ring"), start=0.5, end=1.0)
+    score = order([curling, FingerEvent("right", "wave", start=1.0, end=2.0)])
     targets, moving = truth([score], 90)
     curl, wave = MOTION_NAMES.index("curl"), MOTION_NAMES.index("wave")
     assert np.flatnonzero(targets[0, :, 0, 1, 0] == curl).tolist() == list(range(15, 30))
