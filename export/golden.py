@@ -100,8 +100,8 @@ CLIPS = (
     Golden(
         "egocentric",
         _score(
-            ("right", "pinch", _I, "", "thumb", 0.8, 1.3),
-            ("right", "release", _I, "", "thumb", 1.5, 1.9),
+            ("right", "grab", (), "", "", 0.8, 1.3),
+            ("right", "open", (), "", "", 1.5, 2.0),
             ("right", "swipe", (), "right", "", 2.8, 3.2),
         ),
         view="egocentric",
