@@ -38,6 +38,7 @@ class DecodeSettings:
         bias: added to the log-probability of "nothing moves".
         least_s: shorter stretches are no events. sure: mean probability that an event needs.
         together_s: fingers whose starts, or ends, are this close act together.
+        moves, rests: a hand begins to act above the first, and ends below the second probability.
     """
 
     switch: float = 2.5
@@ -45,36 +46,83 @@ class DecodeSettings:
     least_s: float = 0.10
     sure: float = 0.45
     together_s: float = 0.20
+    moves: float = 0.5
+    rests: float = 0.25
+
+
+class Paths:
+    """Viterbi over every slot's motions with one cost for every change, a tick at a time."""
+
+    def __init__(self, settings: DecodeSettings) -> None:
+        self.settings = settings
+        self._bias = _MASK.copy()
+        self._bias[:, 0] += settings.bias
+        self.reset()
+
+    def __len__(self) -> int:
+        return len(self._back)
+
+    def reset(self) -> None:
+        """Nothing read yet."""
+        self._now: Array | None = None
+        #: per tick: where each motion's best path came from
+        self._back: list[NDArray[np.intp]] = []
+
+    def push(self, motions: Array) -> None:
+        """Probabilities [2, 7, motions] of the next tick."""
+        here = np.log(np.maximum(motions, 1e-6)) + self._bias
+        now = self._now
+        if now is None:
+            self._back.append(_STAY)
+            self._now = here
+            return
+        best = now.argmax(axis=-1)[..., None]
+        jump = now.max(axis=-1, keepdims=True) - self.settings.switch
+        stays = now >= jump
+        self._back.append(np.where(stays, _STAY, best))
+        self._now = np.where(stays, now, jump) + here
+
+    def path(self) -> NDArray[np.intp]:
+        """Motion indices [T, 2, 7] of the best paths so far."""
+        if self._now is None:
+            return np.zeros((0, 2, len(SLOTS)), np.intp)
+        out = np.empty((len(self._back), 2 * len(SLOTS)), np.intp)
+        slots = np.arange(2 * len(SLOTS))
+        out[-1] = self._now.argmax(axis=-1).ravel()
+        for t in range(len(out) - 1, 0, -1):
+            out[t - 1] = self._back[t].reshape(len(slots), -1)[slots, out[t]]
+        return out.reshape(-1, 2, len(SLOTS))
+
+    def drop(self, ticks: int) -> None:
+        """Forget the oldest ticks."""
+        del self._back[:ticks]
+        if not self._back:
+            self.reset()
+
+
+_STAY = np.broadcast_to(np.arange(len(MOTION_NAMES)), (2, len(SLOTS), len(MOTION_NAMES))).astype(np.intp)
 
 
 def best_path(motions: Array, settings: DecodeSettings) -> NDArray[np.intp]:
-    """Viterbi over probabilities [T, 2, 7, motions] with one cost for every change: indices [T, 2, 7]."""
-    score = np.log(np.maximum(motions, 1e-6)) + _MASK
-    score[..., 0] += settings.bias
-    length = len(score)
-    back = np.zeros(motions.shape[:-1], np.intp)
-    stays = np.zeros(motions.shape, bool)
-    now = score[0]
-    for t in range(1, length):
-        best = now.argmax(axis=-1)
-        jump = np.take_along_axis(now, best[..., None], -1) - settings.switch
-        stays[t] = now >= jump
-        back[t] = best
-        now = np.maximum(now, jump) + score[t]
-    path = np.empty(motions.shape[:-1], np.intp)
-    path[-1] = now.argmax(axis=-1)
-    for t in range(length - 1, 0, -1):
-        stay = np.take_along_axis(stays[t], path[t][..., None], -1)[..., 0]
-        path[t - 1] = np.where(stay, path[t], back[t])
-    return path
+    """The paths through probabilities [T, 2, 7, motions]."""
+    paths = Paths(settings)
+    for row in motions:
+        paths.push(row)
+    return paths.path()
 
 
-def decode(times: Array, probs: Array, settings: DecodeSettings | None = None) -> Score:
-    """Probabilities [T, 2, 7, slot width] at label times [T] seconds -> events, in order."""
+def decode(
+    times: Array, probs: Array, settings: DecodeSettings | None = None, path: NDArray[np.intp] | None = None
+) -> Score:
+    """Probabilities [T, 2, 7, slot width] at label times [T] seconds -> events, in order.
+
+    path: the best paths, where they are known already.
+    """
     s = settings or DecodeSettings()
     if len(times) < 2:
         return ()
-    path = best_path(probs[..., COLUMNS["motion"]], s)
+    if path is None:
+        path = best_path(probs[..., COLUMNS["motion"]], s)
     tick = float(times[1] - times[0])
     events: list[FingerEvent] = []
     for hand in range(2):

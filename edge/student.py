@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.captioner import UNIT_TICKS, UNITS, TokenCaptioner
-from edge.decode import COLUMNS, DecodeSettings, decode
+from edge.decode import COLUMNS, DecodeSettings, Paths, decode
 from edge.encoder import LAG, MOVING_LAG, FrameEncoder, Reading
 from edge.errors import ScoreError
 from edge.features import Pose, PoseReader
@@ -20,8 +20,6 @@ from edge.narrator import parse
 from edge.resample import Resampler
 from edge.score import Score
 
-#: `moving` begins above the first and ends below the second probability
-MOVES, RESTS = 0.6, 0.4
 #: probability of some motion that opens the caption's stretch, and ticks taken before it
 ACTS, BEFORE = 0.4, 5
 
@@ -39,6 +37,9 @@ class Heard:
 class StudentRecogniser:
     """Both hands' encoder over a stream. State: resampler, features, encoder, and the running phrase's ticks.
 
+    Args:
+        appearance: the captioner was trained with keyframe features of this tracker; else they are not shown to it.
+
     `push(frame)` -> poses; `moving`; `score(final)` -> events of the frame heads; `caption(final)` -> text and its
     confidence; `forget(before)` -> drop what was spoken.
     """
@@ -51,9 +52,12 @@ class StudentRecogniser:
         captioner: TokenCaptioner | None = None,
         view: str = "facing",
         settings: DecodeSettings | None = None,
+        *,
+        appearance: bool = False,
     ) -> None:
         self.encoder, self.captioner, self.view = encoder, captioner, view
         self.settings = settings or DecodeSettings()
+        self._sees = appearance
         self._resampler, self._features = Resampler(), FeatureReader(view)
         self.reset()
 
@@ -65,6 +69,7 @@ class StudentRecogniser:
         self._readers = [PoseReader(LEFT), PoseReader(RIGHT)]
         self._tracks = [-1, -1]
         self._heard: list[Heard] = []
+        self._paths = Paths(self.settings)
         self._moving = np.zeros(2, bool)
         self._moved = -math.inf
         self._changes = 0
@@ -82,7 +87,7 @@ class StudentRecogniser:
             if track != self._tracks[slot]:
                 self._readers[slot], self._tracks[slot] = PoseReader(slot), track
             poses[slot] = self._readers[slot].read(frame)
-        if frame.appearance is not None:
+        if self._sees and frame.appearance is not None:
             self._appearance = frame.appearance
         for tick in self._resampler.push(frame):
             reading = self.encoder.push(self._features.read(tick))
@@ -92,8 +97,9 @@ class StudentRecogniser:
 
     def _hear(self, heard: Heard) -> None:
         self._heard.append(heard)
+        self._paths.push(heard.reading.probs[..., COLUMNS["motion"]])
         sure = heard.reading.moving
-        self._moving = np.where(self._moving, sure > RESTS, sure > MOVES)
+        self._moving = sure > np.where(self._moving, self.settings.rests, self.settings.moves)
         if self._moving.any():
             self._moved = heard.t - MOVING_LAG / self._resampler.hz
         labels = heard.reading.probs[..., COLUMNS["motion"]].argmax(axis=-1)
@@ -122,7 +128,7 @@ class StudentRecogniser:
         if self._read[0] != len(heard) or self._read[1] != heard[0].t:
             times = np.array([h.t for h in heard]) - LAG / self._resampler.hz
             probs = np.stack([h.reading.probs for h in heard])
-            self._read = (len(heard), heard[0].t, decode(times, probs, self.settings))
+            self._read = (len(heard), heard[0].t, decode(times, probs, self.settings, self._paths.path()))
         return self._read[2]
 
     def caption(self, *, final: bool) -> tuple[str, float]:
@@ -160,7 +166,7 @@ class StudentRecogniser:
 
     def forget(self, before: float = math.inf) -> None:
         """Drop the ticks before this time (seconds)."""
-        if before == math.inf:
-            self._heard = []
-        elif self._heard and self._heard[0].t < before:
-            self._heard = [h for h in self._heard if h.t >= before]
+        old = sum(h.t < before for h in self._heard) if self._heard and self._heard[0].t < before else 0
+        if old:
+            del self._heard[:old]
+            self._paths.drop(old)

@@ -79,8 +79,7 @@ def drift(rng: np.random.Generator, shape: tuple[int, ...], seconds: float, fps:
     keep = float(np.exp(-1.0 / max(seconds * fps, 1e-3)))
     out = rng.standard_normal(shape, np.float32)
     out[:, 1:] *= np.float32(np.sqrt(1 - keep * keep))
-    smooth: Array = lfilter([1.0], [1.0, -keep], out, axis=1)
-    return smooth.astype(np.float32)
+    return np.asarray(lfilter([1.0], [1.0, -keep], out, axis=1), dtype=np.float32)
 
 
 def bursts(
@@ -102,9 +101,9 @@ def _rotations(vectors: Array) -> Array:
     angle = np.linalg.norm(vectors, axis=-1)[..., None, None]
     x, y, z = (vectors[..., i] for i in range(3))
     zero = np.zeros_like(x)
-    k = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(*vectors.shape, 3)
+    k: Array = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(*vectors.shape, 3)
     a = np.maximum(angle, 1e-6)
-    return np.eye(3, dtype=k.dtype) + np.sin(a) / a * k + (1 - np.cos(a)) / a**2 * (k @ k)
+    return np.asarray(np.eye(3, dtype=k.dtype) + np.sin(a) / a * k + (1 - np.cos(a)) / a**2 * (k @ k))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
