@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from devices.bench_hands import Entries, compare, pin, watch_entries
+from devices.bench_stages import SHARE_BAR, ClockedTracker, measure
 from edge.errors import FigopError, SinkError, SourceError
 from edge.hands.backends import TRACKERS, open_tracker
+from edge.pipeline import Captioner
 from edge.recording import Recording
 
 #: What the native tracker must reach against mediapipe; by number of hands allowed.
@@ -39,7 +41,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     second.add_argument("--tracker", choices=TRACKERS, default="native")
     second.set_defaults(run=run_second_hand)
 
-    for parser in (hands, second):
+    stages = kinds.add_parser("stages", help="milliseconds of every stage from picture to caption, one core")
+    stages.add_argument("--video", type=Path, required=True, help="a video of hands")
+    stages.add_argument("--max-hands", type=int, choices=(1, 2), default=1)
+    stages.add_argument("--frames", type=int, default=None, help="at most so many frames")
+    stages.set_defaults(run=run_stages)
+
+    for parser in (hands, second, stages):
         parser.add_argument("--core", type=int, default=None, help="run on this core (default: the last one)")
         parser.add_argument("--check", action="store_true", help="exit with 1 unless the bars hold")
         parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -89,6 +97,17 @@ def run_second_hand(args: argparse.Namespace) -> int:
     if row["handless_frames"]:
         bars[f"false hands on <= {FALSE_BAR:.0%} of handless frames"] = row["false_hand_share"] <= FALSE_BAR
     return _report(args, result, bars, core)
+
+
+def run_stages(args: argparse.Namespace) -> int:
+    """`figop bench stages`."""
+    core = pin(args.core)
+    tracker = ClockedTracker(open_tracker("native", max_hands=args.max_hands))
+    with Captioner.open(tracker=tracker) as captioner:
+        row = measure(args.video, captioner, tracker, args.frames)
+    result = {"bench": "stages", "video": args.video.name, "max_hands": args.max_hands, **row}
+    share = row["after_landmarks_share_of_tracker"]
+    return _report(args, result, {f"after the landmarks <= {SHARE_BAR:.0%} of the tracker": share <= SHARE_BAR}, core)
 
 
 def _pairs(clips: list[Path]) -> list[tuple[Path, Path]]:

@@ -237,8 +237,9 @@ def watch_entries(video: Path, truth: Recording, tracker: HandTracker, into: Ent
             into.latencies.append((true.t_ns - waiting.pop(slot)) * 1e-9)
         hands = len(list(hands_in(found)))
         into.frames += 1
-        into.handless_frames += not there
-        into.false_frames += bool(not there and hands)
+        empty = not (true.presence > 0).any()  # a hand that is half in the picture is neither there nor absent
+        into.handless_frames += empty
+        into.false_frames += bool(empty and hands)
         into.extra_hands += max(0, hands - len(there))
         before = there
     into.latencies += [np.inf] * len(waiting)
