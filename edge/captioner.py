@@ -23,10 +23,14 @@ UNIT_TICKS, UNITS = 15, 12
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Told:
-    """A decoded caption: text, and the mean log-probability of its words."""
+    """A decoded caption: its words, and their mean log-probability (the end counts as a word)."""
 
-    text: str
+    words: tuple[str, ...]
     logprob: float
+
+    @property
+    def text(self) -> str:
+        return text_of(self.words)
 
     @property
     def confidence(self) -> float:
@@ -91,7 +95,7 @@ class TokenCaptioner:
         crossed = self._prefill.run({"args_0": memory})
         feeds = {"args_2": mask, "args_3": crossed["output_0"], "args_4": crossed["output_1"]}
         keys = values = self._cache
-        word, ids, total = BEGIN, [], 0.0
+        word, ids, total, at = BEGIN, [], 0.0, 0
         for at in range(self.length - 1):
             out = self._step.run({
                 **feeds, "args_0": np.array([word], np.int32), "args_1": np.array([at], np.int32),
@@ -105,4 +109,4 @@ class TokenCaptioner:
             if word == END:
                 break
             ids.append(word)
-        return Told(text_of(self.words[i] for i in ids), total / (len(ids) + 1))
+        return Told(tuple(self.words[i] for i in ids), total / (at + 1))
