@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from devices.bench_hands import Entries, compare, pin, watch_entries
+from devices.bench_install import DEMO_BAR_S, SIZE_BAR_MB
+from devices.bench_install import measure as measure_install
 from devices.bench_stages import SHARE_BAR, ClockedTracker, measure
 from edge.errors import FigopError, SinkError, SourceError
 from edge.hands.backends import TRACKERS, open_tracker
@@ -47,7 +49,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     stages.add_argument("--frames", type=int, default=None, help="at most so many frames")
     stages.set_defaults(run=run_stages)
 
-    for parser in (hands, second, stages):
+    install = kinds.add_parser("install", help="megabytes of an environment, seconds of its start and its demo")
+    install.add_argument("--venv", type=Path, default=Path(".venv"), help="the environment (default %(default)s)")
+    install.set_defaults(run=run_install)
+
+    for parser in (hands, second, stages, install):
         parser.add_argument("--core", type=int, default=None, help="run on this core (default: the last one)")
         parser.add_argument("--check", action="store_true", help="exit with 1 unless the bars hold")
         parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -108,6 +114,16 @@ def run_stages(args: argparse.Namespace) -> int:
     result = {"bench": "stages", "video": args.video.name, "max_hands": args.max_hands, **row}
     share = row["after_landmarks_share_of_tracker"]
     return _report(args, result, {f"after the landmarks <= {SHARE_BAR:.0%} of the tracker": share <= SHARE_BAR}, core)
+
+
+def run_install(args: argparse.Namespace) -> int:
+    """`figop bench install`."""
+    row = measure_install(args.venv)
+    bars = {
+        f"environment <= {SIZE_BAR_MB} MB": row["venv_mb"] <= SIZE_BAR_MB,
+        f"demo <= {DEMO_BAR_S} s": row["demo_s"] <= DEMO_BAR_S,
+    }
+    return _report(args, {"bench": "install", **row}, bars, None)
 
 
 def _pairs(clips: list[Path]) -> list[tuple[Path, Path]]:

@@ -1,3 +1,4 @@
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -76,7 +77,7 @@ def test_best_path_is_the_best() -> None:
     log = np.log(probs[:, 1, 5])
 
     def worth(way: tuple[int, ...]) -> float:
-        return sum(log[t, m] for t, m in enumerate(way)) - sum(a != b for a, b in zip(way, way[1:], strict=False))
+        return sum(log[t, m] for t, m in enumerate(way)) - sum(a != b for a, b in itertools.pairwise(way))
 
     best = max(np.ndindex(*[len(may)] * 5), key=lambda way: worth(tuple(may[i] for i in way)))
     assert tuple(path) == tuple(may[i] for i in best)
