@@ -1,7 +1,8 @@
 """Frame encoder: part tokens -> causal dilated separable convolutions over time -> attributes of every slot.
 
-Five finger tokens share their weights (what one finger learns, all can do); a palm token has its own. A context
-vector of all six tokens is given back to each of them in every block. In training whole clips run at once; on the
+Five finger tokens share all their weights, and only their own coordinates tell them apart: what one finger learns,
+all can do, also in combinations that were never trained. A palm token has its own weights. A context vector of all
+six tokens is given back to them in every block. In training whole clips run at once; on the
 device `EncoderStep` runs one tick with its state in and out, BatchNorm folded away.
 """
 
@@ -59,30 +60,35 @@ class PartLinear(nn.Module):
         return torch.cat((self.finger(x[..., :5, :]), self.palm(x[..., 5:, :])), dim=-2)
 
 
+def to_parts(x: Tensor) -> Tensor:
+    """What fingers and the palm have [..., 2, C] -> every part's [..., 6, C]: the five fingers have the same."""
+    return torch.cat((x[..., :1, :].expand(*x.shape[:-2], 5, x.shape[-1]), x[..., 1:, :]), dim=-2)
+
+
 class Block(nn.Module):
     """Depthwise taps over time, pointwise and context mixing, residual."""
 
     def __init__(self, c: EncoderConfig, dilation: int) -> None:
         super().__init__()
         self.dilation = dilation
-        self.taps = nn.Parameter(torch.randn(3, PARTS, c.token) * 0.5)
+        self.taps = nn.Parameter(torch.randn(3, 2, c.token) * 0.5)  # of fingers, of the palm
         self.norm_taps = _Norm(c.token)
         self.point = PartLinear(c.token, c.token, bias=False)
         self.gather = nn.Linear(PARTS * c.token, c.context, bias=False)
         self.norm_context = _Norm(c.context)
-        self.spread = nn.Linear(c.context, PARTS * c.token, bias=False)
+        self.spread = nn.Linear(c.context, 2 * c.token, bias=False)  # to fingers, to the palm
         self.norm = _Norm(c.token)
 
     def mix(self, u: Tensor) -> tuple[Tensor, Tensor]:
         """u [..., 6, C] -> (change of the tokens, context)."""
         context = F.relu(self.norm_context(self.gather(u.flatten(-2))))
-        return self.norm(self.point(u) + self.spread(context).unflatten(-1, u.shape[-2:])), context
+        return self.norm(self.point(u) + to_parts(self.spread(context).unflatten(-1, (2, -1)))), context
 
     def forward(self, h: Tensor) -> tuple[Tensor, Tensor]:
         """h [N,T,6,C], causal: tick t sees t, t - d, t - 2d."""
         d, length = self.dilation, h.shape[1]
         padded = F.pad(h, (0, 0, 0, 0, 2 * d, 0))
-        taps = self.taps
+        taps = to_parts(self.taps)
         u = padded[:, :length] * taps[0] + padded[:, d : d + length] * taps[1] + h * taps[2]
         change, context = self.mix(F.relu(self.norm_taps(u)))
         return F.relu(h + change), context
@@ -100,7 +106,6 @@ class Encoder(nn.Module):
         c = self.config = config or EncoderConfig()
         self.norm = _Norm(PARTS * WIDTH)
         self.enter = PartLinear(WIDTH, c.token)
-        self.who = nn.Parameter(torch.randn(PARTS, c.token) * 0.1)
         self.blocks = nn.ModuleList(Block(c, d) for d in c.dilations)
         self.hidden = PartLinear(c.token, c.hidden)
         self.hidden_context = nn.Linear(c.context, c.hidden, bias=False)
@@ -110,7 +115,7 @@ class Encoder(nn.Module):
         self.embed = nn.Linear(PARTS * c.token, c.embed)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        h = F.relu(self.enter(self.norm(x.flatten(-2)).unflatten(-1, (PARTS, WIDTH))) + self.who)
+        h = F.relu(self.enter(self.norm(x.flatten(-2)).unflatten(-1, (PARTS, WIDTH))))
         context = x
         for block in self.blocks:
             h, context = block(h)
@@ -130,11 +135,10 @@ class _FoldedBlock(nn.Module):
     def __init__(self, block: Block, c: EncoderConfig) -> None:
         super().__init__()
         self.dilation = block.dilation
-        wide = PARTS * c.token
         self.point = PartLinear(c.token, c.token, bias=False)
-        self.gather, self.spread = nn.Linear(wide, c.context), nn.Linear(c.context, wide)
+        self.gather, self.spread = nn.Linear(PARTS * c.token, c.context), nn.Linear(c.context, 2 * c.token)
         scale, shift = block.norm_taps.scale_shift()
-        self.taps = nn.Parameter(block.taps * scale)
+        self.taps = nn.Parameter(to_parts(block.taps * scale).contiguous())
         self.taps_bias = nn.Parameter(shift.clone())
         scale, shift = block.norm_context.scale_shift()
         self.gather.weight.copy_(block.gather.weight * scale[:, None])
@@ -142,14 +146,14 @@ class _FoldedBlock(nn.Module):
         scale, shift = block.norm.scale_shift()
         self.point.finger.weight.copy_(block.point.finger.weight * scale[:, None])
         self.point.palm.weight.copy_(block.point.palm.weight * scale[:, None])
-        self.spread.weight.copy_(block.spread.weight * scale.repeat(PARTS)[:, None])
-        self.spread.bias.copy_(shift.repeat(PARTS))
+        self.spread.weight.copy_(block.spread.weight * scale.repeat(2)[:, None])
+        self.spread.bias.copy_(shift.repeat(2))
 
     def forward(self, old: Tensor, middle: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
         """Tokens [2,6,C] of 2d and d ticks ago, and now -> tokens, context."""
         u = F.relu(old * self.taps[0] + middle * self.taps[1] + h * self.taps[2] + self.taps_bias)
         context = F.relu(self.gather(u.flatten(-2)))
-        return F.relu(h + self.point(u) + self.spread(context).unflatten(-1, u.shape[-2:])), context
+        return F.relu(h + self.point(u) + to_parts(self.spread(context).reshape(2, 2, -1))), context
 
 
 class EncoderStep(nn.Module):
@@ -169,7 +173,7 @@ class EncoderStep(nn.Module):
             bias = torch.stack([enter.finger.bias] * 5 + [enter.palm.bias])
             # the norm differs by part, so the weights do
             self.enter = nn.Parameter((weight * scale[:, None]).transpose(1, 2).contiguous())  # [6, 30, C]
-            self.enter_bias = nn.Parameter(bias + torch.einsum("pcf,pf->pc", weight, shift) + self.encoder.who)
+            self.enter_bias = nn.Parameter(bias + torch.einsum("pcf,pf->pc", weight, shift))
             folded = [_FoldedBlock(b, encoder.config) for b in self.encoder.blocks if isinstance(b, Block)]
         self.blocks = nn.ModuleList(folded)
         self.dilations = encoder.config.dilations
