@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,10 +19,17 @@ from edge.hands.frame import LEFT, RIGHT, HandFrame
 from edge.model_features import FeatureReader
 from edge.narrator import parse
 from edge.resample import Resampler
-from edge.score import Score
+from edge.score import Score, expand
 
 #: probability of some motion that opens the caption's stretch, and ticks taken before it
 ACTS, BEFORE = 0.4, 5
+
+
+def agreement(a: Score, b: Score) -> float:
+    """F1 of (hand, finger, motion) between two scores, times left aside; 0 where one says nothing."""
+    counts = [Counter((e.hand, part, e.motion) for part, e in expand(score)) for score in (a, b)]
+    total = sum(counts[0].values()) + sum(counts[1].values())
+    return 2 * sum((counts[0] & counts[1]).values()) / total if total else 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,9 +140,10 @@ class StudentRecogniser:
         return self._read[2]
 
     def caption(self, *, final: bool) -> tuple[str, float]:
-        """The captioner's words for the running phrase and its confidence; ("", 0) without a captioner.
+        """The captioner's words for the running phrase and their confidence; ("", 0) without a captioner.
 
-        Words that the parser cannot read are no caption: confidence 0.
+        Confidence: geometric mean of the words' probabilities, times how far the words agree with the frame heads
+        (F1 of hand, finger, motion). Words that the parser cannot read are no caption: 0.
         """
         heard = self._phrase()
         if self.captioner is None or not heard:
@@ -151,10 +160,10 @@ class StudentRecogniser:
             known.append(np.repeat(mask.max(axis=0), len(one) // 2))
         told = self.captioner.tell(tokens, known)
         try:
-            sound = bool(told.text) and bool(parse(told.text))
+            said = parse(told.text) if told.text else ()
         except ScoreError:
-            sound = False
-        return told.text, told.confidence if sound else 0.0
+            said = ()
+        return told.text, told.confidence * agreement(said, self.score(final=final))
 
     def _phrase(self) -> Sequence[Heard]:
         """The ticks that a caption reads: from just before something acts, six seconds at most."""

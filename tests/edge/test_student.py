@@ -136,6 +136,13 @@ def test_words_that_are_no_caption_have_no_confidence():
     assert student.caption(final=True)[1] == 0.0
 
 
+def test_words_that_the_frame_heads_do_not_see_are_doubted():
+    student = StudentRecogniser(encoder(), captioner("The right hand swipes left while the left hand opens."))
+    for frame in clip():
+        student.push(frame)
+    assert student.caption(final=True)[1] == pytest.approx(2 / 3, abs=1e-3)
+
+
 def test_forget_and_reset():
     student = StudentRecogniser(encoder())
     for frame in clip():
