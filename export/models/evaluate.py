@@ -6,18 +6,19 @@ Everything runs as on the device: hand frames into `Captioner`, exported graphs 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edge.captioner import TokenCaptioner
-from edge.encoder import FrameEncoder
+from edge.encoder import LAG, FrameEncoder
 from edge.events import Caption
 from edge.hands.frame import HandFrame
-from edge.narrator import vocabulary
+from edge.narrator import narrate, vocabulary
 from edge.pipeline import Captioner
+from edge.resample import TICK_HZ
 from edge.rules import RuleRecogniser
 from edge.runtime import open_session
 from edge.score import Score, order
@@ -27,6 +28,9 @@ from export.judge.evaluate import floor
 from export.judge.judge import Judgement, Line, judge
 from export.sim.batch import Scene, feasible, track
 from export.sim.noise import NoiseSettings
+
+#: confidence from which the captioner's own words are spoken
+SURE = 0.85
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,17 +88,20 @@ def open_student(folder: Path, view: str, runtime: str = "litert", **options: An
 
 
 class _Both(StudentRecogniser):
-    """Notes the captioner's words whenever the pipeline asks for a final score."""
+    """Notes the captioner's words, and their confidence, whenever the pipeline asks for a final score."""
 
-    lines: list[tuple[Line, float]]
+    lines: list[tuple[Line, float, str]]
+    _asked = False
 
     def score(self, *, final: bool) -> Score:
         out = super().score(final=final)
         heard = self._phrase()
-        if final and heard:
+        if final and heard and not self._asked:
+            self._asked = True
             text, sure = self.caption(final=True)
-            if text:
-                self.lines.append((Line(text, heard[0].t - 0.27, heard[-1].t - 0.27), sure))
+            self._asked = False
+            late = LAG / TICK_HZ
+            self.lines.append((Line(text, heard[0].t - late, heard[-1].t - late), sure, narrate(out)))
         return out
 
 
@@ -113,12 +120,13 @@ def shifted(score: Score, seconds: float) -> Score:
 def evaluate(
     folder: Path, clips: Sequence[SimulatedClip], *, rules: bool = True, **options: Any
 ) -> dict[str, Judgement]:
-    """Judgements of the frame heads' scores, the captioner's words, the rules, and the floor."""
+    """Judgements of the frame heads' scores as the narrator tells them, of the captioner's words, of the captioner's
+    where they are sure and else the narrator's, of the rules, and of the floor."""
     students: dict[str, _Both] = {}
     for view in ("facing", "egocentric"):
         student = open_student(folder, view, **options)
         students[view] = _Both(student.encoder, student.captioner, view, student.settings)
-    found: dict[str, list[Judgement]] = {"heads": [], "captioner": []}
+    found: dict[str, list[Judgement]] = {"heads": [], "captioner": [], "both": []}
     if rules:
         found["rules"] = []
     for clip in clips:
@@ -128,7 +136,9 @@ def evaluate(
         student.lines = []
         lines, timed = speak(student, clip.frames)
         found["heads"].append(judge(truth, lines, timed=timed))
-        found["captioner"].append(judge(truth, [line for line, _ in student.lines]))
+        found["captioner"].append(judge(truth, [line for line, _, _ in student.lines if line.text]))
+        best = [replace(line, text=line.text if sure >= SURE else heads) for line, sure, heads in student.lines]
+        found["both"].append(judge(truth, [line for line in best if line.text]))
         if rules:
             lines, timed = speak(RuleRecogniser(view=clip.view), clip.frames)
             found["rules"].append(judge(truth, lines, timed=timed))
