@@ -63,6 +63,30 @@ golden: networks ## make tests/golden anew (look at the difference before you co
 bundle: $(TESTING) ## make edge/bundles/figop-base anew
 	@$(IN_TEST) python -m export.build figop-base
 
+# The real video lies outside the repository; without it its figures stay as they are.
+HAND_VIDEO ?= ../shared/data/dex_retargeting_hand_video/human_hand_video.mp4
+
+.PHONY: results
+results: networks $(RUNTIME) ## measure every figure in results/ anew (an hour; leave the machine alone meanwhile)
+	@$(IN_TEST) python -m export.sim.clips -o out/test-clips --count 64
+	@$(IN_TEST) figop eval captions out/test-clips --cache out/tracked --jobs 2 -o results/captions_rendered.json
+	@$(IN_TEST) python -m export.sim.entering -o out/entering --count 20
+	@$(IN_TEST) figop bench second-hand out/entering -o results/second_hand.json
+	@$(IN_TEST) python -m export.sim.speed -o results/render.json
+	@$(VENV)/bin/figop bench install --venv $(VENV) -o results/install.json
+	@if [ -f "$(HAND_VIDEO)" ]; then $(MAKE) --no-print-directory results-real; fi
+	@$(IN_TEST) python -m export.report
+
+.PHONY: results-real
+results-real: networks
+	@$(IN_TEST) figop eval captions $(HAND_VIDEO) --from pixels --cache out/tracked \
+		--truth tests/reference/dex_hand_video.json -o results/captions_real_hand_video.json
+	@$(IN_TEST) figop eval captions $(HAND_VIDEO) --from pixels --cache out/tracked \
+		--truth tests/reference/dex_hand_video.second.json -o results/captions_real_hand_video_second.json
+	@$(IN_TEST) figop bench hands --video $(HAND_VIDEO) --max-hands 1 -o results/tracker_one_hand.json
+	@$(IN_TEST) figop bench hands --video $(HAND_VIDEO) --max-hands 2 -o results/tracker_two_hands.json
+	@$(IN_TEST) figop bench stages --video $(HAND_VIDEO) -o results/stages.json
+
 .PHONY: wheel
 wheel: $(TESTING) ## dist/figop-*.whl
 	@rm -rf build
