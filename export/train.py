@@ -40,6 +40,8 @@ def run(args: argparse.Namespace) -> int:
         steps=args.steps, rate=args.rate, seed=args.seed, device=args.device, threads=args.threads, workers=args.workers
     )
     feed = FeedSettings(draw_scene, rows=args.batch, size=args.batch, seed=args.seed, paraphrases=args.paraphrases)
-    path = train(settings, feed, args.out, start_from=args.start_from)
-    print(f"{path}: {args.steps} steps, curves in {path.with_name('curves.png')}")
+    path, step = train(settings, feed, args.out, start_from=args.start_from)
+    print(f"{path}: {step} of {args.steps} steps, curves in {path.with_name('curves.png')}")
+    if step < args.steps:
+        print("The same command goes on from here.")
     return 0

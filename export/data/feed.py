@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing as mp
 import os
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from queue import Full
@@ -97,6 +98,7 @@ def make(streamer: Streamer, settings: FeedSettings, number: int) -> TrainBatch:
 
 def _work(settings: FeedSettings, start: int, step: int, queue: mp.Queue[TrainBatch]) -> None:
     streamer = Streamer(settings.programs, size=settings.size, seconds=settings.seconds, seed=settings.seed)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the trainer's, which closes its workers
     number, parent = start, os.getppid()
     while True:
         batch = make(streamer, settings, number)

@@ -9,10 +9,13 @@ from __future__ import annotations
 import csv
 import ctypes
 import math
+import signal
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -153,10 +156,30 @@ def _curve(panel: NDArray[np.uint8], name: str, steps: NDArray[np.float64], valu
     cv2.putText(panel, f"{int(x[-1])}", (wide - 50, high - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.35, (90, 90, 90), 1)
 
 
+class _Stop:
+    """Notes that the user wants training to end; the step under way is finished and saved. Main thread only."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._before: dict[int, Any] = {}
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._ask)
+
+    def _ask(self, number: int, frame: object) -> None:
+        self.asked = True
+
+    def close(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+
 def train(
     settings: TrainSettings, feed_settings: FeedSettings, folder: Path, *, start_from: Path | None = None
-) -> Path:
-    """Train, or go on where `folder` stopped; returns the checkpoint.
+) -> tuple[Path, int]:
+    """Train, or go on where `folder` stopped; returns the checkpoint and its step.
+
+    Ctrl-C or SIGTERM ends it after the step under way, with a checkpoint.
 
     start_from: weights to begin with (the schedule starts anew).
     """
@@ -191,13 +214,14 @@ def train(
         )  # fmt: skip
         log.draw()
 
+    stop = _Stop()
     feed = Feed(feed_settings, start=step, workers=settings.workers)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
         with Progress(*columns) as bar:
             task = bar.add_task(f"{count(student) / 1e6:.2f} M parameters", total=settings.steps, completed=step)
             for raw in feed:
-                if step >= settings.steps:
+                if step >= settings.steps or stop.asked:
                     break
                 for group in optimiser.param_groups:
                     group["lr"] = rate_at(step, settings)
@@ -220,4 +244,5 @@ def train(
         save()
     finally:
         feed.close()
-    return path
+        stop.close()
+    return path, step

@@ -1,3 +1,5 @@
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,6 +48,19 @@ def test_resumed_training_is_the_training(tmp_path: Path, monkeypatch: pytest.Mo
     assert rows[0][0] == rows[1][0] == "4"
     assert rows[0][3:] == rows[1][3:]
     assert (tmp_path / "parts" / "curves.png").stat().st_size > 1000
+
+
+def test_stopped_training_leaves_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(step: int, settings: TrainSettings) -> float:
+        if step == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return rate_at(step, settings)
+
+    monkeypatch.setattr("export.models.trainer.rate_at", stop)
+    path, step = train(SETTINGS, FEED, tmp_path)
+    assert step == 1
+    assert Student.load(path)[1]["step"] == 1
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
 def test_rate_rises_and_falls() -> None:
