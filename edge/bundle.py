@@ -15,8 +15,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from edge.atoms import RuleSettings
 from edge.bundle_files import MANIFEST, MAX_TOTAL_BYTES, open_files, safe_name
-from edge.compose import RuleSettings
 from edge.errors import BundleError
 from edge.score import MOTIONS
 

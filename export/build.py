@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import edge
+from edge.atoms import RuleSettings
 from edge.bundle import BUNDLE_SCHEMA, Bundle, canonical, manifest_digest
 from edge.bundle_files import MANIFEST
-from edge.compose import RuleSettings
 from edge.errors import FigopError, SinkError
 from edge.figop import CAP_S, POSE_THRESHOLD, REST_S, UNIT_S
 from edge.hands.networks import LANDMARK, PALM, WHEEL
@@ -70,7 +70,7 @@ def base() -> dict[str, bytes]:
     """Every file of figop-base, the manifest included."""
     words = vocabulary()
     parts = {
-        "rules.json": Part(canonical(asdict(RuleSettings())), "Apache-2.0", "edge.compose.RuleSettings"),
+        "rules.json": Part(canonical(asdict(RuleSettings())), "Apache-2.0", "edge.atoms.RuleSettings"),
         "labels.json": Part(canonical([m for m in MOTIONS if m != "rest"]), "Apache-2.0", "edge.score.MOTIONS"),
         "vocabulary.json": Part(canonical(sorted(words)), "Apache-2.0", "edge.narrator"),
         "MODEL_CARD.md": Part(

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge import bundle_files
+from edge.atoms import RuleSettings
 from edge.bundle import BUNDLE_SCHEMA, Bundle, canonical, manifest_digest, shipped
 from edge.bundle_cli import add_parser
-from edge.compose import RuleSettings
 from edge.errors import BundleError, SinkError
 from edge.score import MOTIONS
 from export import build
