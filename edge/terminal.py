@@ -25,16 +25,20 @@ from edge.timeline import LANES, Timeline, bends, clock, label, lanes_of
 REDRAWS = 10.0
 #: Samples of each finger's bend that the live panel shows, one per redraw.
 TRACE = 36
+#: Columns kept free for the terminal's echo of Ctrl-C, which would push the panel up a line.
+_ECHO = 4
+#: Columns and rows below which the panel does not fit, and one line stands for it.
+_PANEL = (68, 18)
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _REASONS = {
     "late": "camera frames came while the last was being worked on",
     "unreadable": "pictures could not be read",
-    "truncated": "frames are missing at the end",
-    "camera_lost": "the camera went away",
     "gap": "holes in the time stamps",
     "time_went_back": "time stamps went backwards",
     "time_stood_still": "time stamps stood still",
 }
+#: Reasons that end a stream: the error tells them.
+_ENDS = ("truncated", "camera_lost")
 
 
 class Terminal:
@@ -78,12 +82,12 @@ class Terminal:
                 self._ages.append(event.age_ms)
                 if event.final and event.text:
                     self._console.print(self._line(event))
-            elif isinstance(event, Dropped):
+            elif isinstance(event, Dropped) and event.reason not in _ENDS:
                 self._dropped[event.reason] = event.count
         if self._live and self._clock() - self._drawn >= 1.0 / REDRAWS:
             if hands is not None:
                 self._trace.append(bends(hands))
-            self._live.update(self._lanes() if self._panel else self._progress(), refresh=True)
+            self._live.update(self._running() if self._panel else self._progress(), refresh=True)
             self._drawn = self._clock()
 
     def close(self) -> None:
@@ -121,6 +125,17 @@ class Terminal:
         )
         return Group(self._provisional(), row)
 
+    def _running(self) -> RenderableType:
+        span = self._arrivals[-1] - self._arrivals[0]
+        rate = (len(self._arrivals) - 1) / span if span > 0 else 0.0
+        age = f" · caption age {np.median(self._ages):.0f} ms" if self._ages else ""
+        title = f"{self._title} · {self._since(self._now)} · {rate:.0f} fps{age}"
+        width, height = self._console.size
+        if width < _PANEL[0] or height < _PANEL[1]:
+            return Group(self._provisional(), Text(title, "dim", no_wrap=True, overflow="ellipsis"))
+        body = Group(self._lanes(), self._provisional())
+        return Panel(body, title=title, subtitle="Ctrl-C ends", border_style="dim", width=width - _ECHO)
+
     def _lanes(self) -> RenderableType:
         table = Table.grid(padding=(0, 1))
         running = {
@@ -138,11 +153,7 @@ class Terminal:
                     Text(_spark([t[hand, lane] for t in self._trace]) if lane < 5 else " " * TRACE, colour),
                     Text(running.get((name, lane), ""), "bold " + colour),
                 )
-        span = self._arrivals[-1] - self._arrivals[0]
-        rate = (len(self._arrivals) - 1) / span if span > 0 else 0.0
-        age = f" · caption age {np.median(self._ages):.0f} ms" if self._ages else ""
-        title = f"{self._title} · {self._since(self._now)} · {rate:.0f} fps{age}"
-        return Panel(Group(table, self._provisional()), title=title, subtitle="Ctrl-C ends", border_style="dim")
+        return table
 
 
 def _spark(values: Sequence[float]) -> str:

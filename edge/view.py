@@ -22,12 +22,15 @@ from edge.cv import load_cv2
 from edge.errors import SinkError
 from edge.events import Caption, Event
 from edge.hands.frame import HandFrame
+from edge.timeline import clock
 
 PORT = 8765
 _PAGE = Path(__file__).parent / "assets" / "view.html"
 #: Events kept for a browser that is slow or has just come.
 _KEPT = 64
 _QUALITY = 85
+#: Seconds between pictures while no browser looks: often enough for the score in them to go on.
+_IDLE_S = 1.0
 
 
 class LiveView:
@@ -40,6 +43,7 @@ class LiveView:
         self._size, self._view = size, view
         self._held: Sequence[Event] = ()
         self._origin: float | None = None
+        self._drawn = float("-inf")
         self._shared = _Shared()
         try:
             self._server = _Server(("127.0.0.1", port), _Page)
@@ -52,17 +56,18 @@ class LiveView:
         threading.Thread(target=self._server.serve_forever, name="figop-view", daemon=True).start()
 
     def write(self, rgb: NDArray[np.uint8] | None, hands: HandFrame | None, events: Sequence[Event]) -> None:
-        """Show one frame. Without a browser that looks, nothing is encoded."""
+        """Show one frame. Without a browser that looks, few are drawn and none is encoded."""
         if self._origin is None and hands is not None:
             self._origin = hands.t
         for event in events:
             if isinstance(event, Caption):
                 origin = self._origin or 0.0
-                said = {**event.to_dict(), "since": event.t_start - origin, "until": event.t_end - origin}
-                self._shared.say(json.dumps(said))
+                since, until = clock(event.t_start - origin), clock(event.t_end - origin)
+                self._shared.say(json.dumps({**event.to_dict(), "since": since, "until": until}))
         self._held = [*self._held, *events]
-        if hands is None:
+        if hands is None or (not self._shared.watchers and abs(hands.t - self._drawn) < _IDLE_S):
             return
+        self._drawn = hands.t
         if self._overlay is None:
             from edge.overlay import Overlay
 
@@ -160,6 +165,7 @@ class _Page(BaseHTTPRequestHandler):
         self.send_header("Content-Type", kind)
         self.send_header("Cache-Control", "no-store")
         self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Cross-Origin-Resource-Policy", "same-origin")  # no other site shows the picture
         self.end_headers()
 
     def _pictures(self) -> None:

@@ -1,6 +1,7 @@
 """The terminal: final captions as lines, a moving part only where there is a terminal, losses said at the end."""
 
 import io
+import re
 
 import pytest
 from rich.console import Console
@@ -11,10 +12,10 @@ from edge.terminal import Terminal
 from tests.edge.test_overlay import CURL, FRAMES
 
 
-def show(*, terminal, live=False, width=100):
+def show(*, terminal, live=False, width=100, height=40):
     """Everything that is printed for a short stream."""
     out = io.StringIO()
-    console = Console(file=out, force_terminal=terminal, width=width, height=40, color_system=None, highlight=False)
+    console = Console(file=out, force_terminal=terminal, width=width, height=height, color_system=None, highlight=False)
     ticks = iter(range(1000))
     screen = Terminal(console, "clip", total=40, live=live, clock=lambda: float(next(ticks)))
     for i, frame in enumerate(FRAMES[:20]):
@@ -23,7 +24,10 @@ def show(*, terminal, live=False, width=100):
         )
         screen.write(None, frame, events)
     screen.write(None, None, [Caption("p", 0.2, 0.7, text="The right index finger bends.", score=(CURL,), age_ms=12)])
-    screen.write(None, None, [Dropped("d", 1, 1, reason="late", count=3), Dropped("d", 1, 1, reason="odd", count=1)])
+    dropped = [
+        Dropped("d", 1, 1, reason=reason, count=n) for reason, n in (("late", 3), ("odd", 1), ("camera_lost", 1))
+    ]
+    screen.write(None, None, dropped)
     screen.close()
     return out.getvalue()
 
@@ -48,6 +52,18 @@ def test_the_live_panel_shows_each_finger_and_its_motion():
     assert "pinky" in out
     assert "curl" in out
     assert any(block in out for block in "▂▃▄▅"), "the bend of the fingers as a trace"
+
+
+def test_the_panel_leaves_room_for_the_echo_of_ctrl_c():
+    assert {len(top) for top in re.findall("╭.*?╮", show(terminal=True, live=True, width=100))} == {96}
+
+
+@pytest.mark.parametrize("size", [{"width": 60}, {"height": 14}])
+def test_where_the_panel_does_not_fit_the_caption_is_still_seen(size):
+    out = show(terminal=True, live=True, **size)
+    assert "… Something bends" in out
+    assert "caption age 12 ms" in out
+    assert "pinky" not in out
 
 
 def test_times_count_from_the_first_frame():

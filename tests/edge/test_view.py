@@ -12,6 +12,7 @@ import pytest
 from edge.errors import SinkError
 from edge.events import Caption
 from edge.hands.frame import HandFrame
+from edge.overlay import Overlay
 from edge.view import LiveView
 
 
@@ -44,6 +45,9 @@ def test_it_listens_on_this_computer_only_and_answers_to_its_name_only(view):
         connection, answer = get(view, "/", host)
         assert answer.status == status
         connection.close()
+    connection, answer = get(view, "/")
+    assert answer.getheader("Cross-Origin-Resource-Policy") == "same-origin", "no other site embeds the picture"
+    connection.close()
     connection, answer = get(view, "/../../etc/passwd")
     assert answer.status == 404
     connection.close()
@@ -76,9 +80,16 @@ def test_pictures_stream_to_whoever_looks(view):
     connection.close()
 
 
-def test_nothing_is_encoded_while_nobody_looks(view):
-    view.write(np.zeros((64, 96, 3), np.uint8), HandFrame(t_ns=0), [])
+def test_while_nobody_looks_nothing_is_encoded_and_little_is_drawn(view, monkeypatch):
+    drawn = []
+    draw = Overlay.draw
+    monkeypatch.setattr(
+        Overlay, "draw", lambda self, rgb, hands, events: drawn.append(1) or draw(self, rgb, hands, events)
+    )
+    for i in range(60):
+        view.write(np.zeros((64, 96, 3), np.uint8), HandFrame(t_ns=i * 33_000_000), [])
     assert view._shared.jpeg == b""
+    assert len(drawn) == 2, "once a second"
 
 
 def test_captions_come_as_server_sent_events_with_times_from_the_start(view):
@@ -89,7 +100,7 @@ def test_captions_come_as_server_sent_events_with_times_from_the_start(view):
     while not line.startswith(b"data: "):
         line = answer.fp.readline()
     row = json.loads(line[6:])
-    assert (row["text"], row["since"], row["until"], row["final"]) == ("The hand opens.", 1.0, 2.5, True)
+    assert (row["text"], row["since"], row["until"], row["final"]) == ("The hand opens.", "0:01.0", "0:02.5", True)
     connection.close()
 
 
