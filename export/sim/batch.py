@@ -16,7 +16,7 @@ from edge.resample import SLACK_S, TICK_HZ
 from edge.score import HANDS, Score
 from edge.targets import ATTRIBUTES, SLOTS, codes, slots_of
 from export.sim.anatomy import Array, Body
-from export.sim.noise import NoiseSettings, bursts, errors
+from export.sim.noise import NoiseSettings, bursts, errors, shrunk
 from export.sim.perform import curves, drive, joints_of, unrest
 from export.sim.plan import plan
 from export.sim.programs import MOST_DEGREES
@@ -98,13 +98,17 @@ def track(
     bodies, seeds = [c.body for c in scenes], rng.spawn(count)
     values = curves(plans, times.astype(np.float32))  # type: ignore[arg-type]
     values += unrest(times.astype(np.float32), bodies, seeds)
-    joints, wrist, _ = joints_of(values, bodies, [c.stage for c in scenes])
+    stages = [c.stage for c in scenes]
+    drawn, pictured = shrunk(rng, values, settings, level) if noisy else (values, values)
+    joints, wrist, _ = joints_of(drawn, bodies, stages)
+    shown = joints_of(pictured, bodies, stages)[0] if noisy else joints
     metres = np.array([b.metres for b in bodies], np.float32)[:, None, None, None, None]
     there = np.array([[h in c.hands for h in HANDS] for c in scenes])
     turn, seen, focal = _cameras(joints, wrist, there, rng)
     world = joints @ np.swapaxes(turn, -1, -2)[:, None, None]
     e = errors(rng, times, settings, fps, level)
-    flat = focal * (world + seen[..., None, :])[..., :2] / np.maximum((world + seen[..., None, :])[..., 2:], 0.1)
+    shown = shown @ np.swapaxes(turn, -1, -2)[:, None, None] + seen[..., None, :]
+    flat = focal * shown[..., :2] / np.maximum(shown[..., 2:], 0.1)
     zoom = focal[..., 0] / np.maximum(seen[..., 2:], 0.1)
     flat = flat + np.float32(0.5) + e.image * (metres[..., 0] * zoom)[..., None]
     world = world @ np.swapaxes(e.turn, -1, -2) * e.size[..., None]

@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from export.sim.anatomy import Array
+from export.sim.anatomy import FIST, OPEN, Array
 
+#: [5,4] the hand that a tracker expects: a third of the way from open to fist
+EXPECTED = OPEN + 0.35 * (FIST - OPEN)
 NUMBERS = Path(__file__).with_name("noise.json")
 
 
@@ -29,6 +31,7 @@ class NoiseSettings:
         white, slow: jitter of every frame, and drift with a time constant drawn from `slow_s`.
         bias: a joint's constant error within a clip.
         tilt_deg, tilt_slow_deg: constant and drifting error of the whole hand's orientation.
+        shrink: a tracker draws bends towards what it expects: mean factor, its spread between hands, between fingers.
         depth_scale: range of the factor on all depths. size: spread of the hand's estimated size.
         image_white, image_slow: of image landmarks; `shared` = how much of the world's error they share.
         occlusion_*: a finger's noise grows by `gain` for a while. drop_rate: frames lost. loss_*: the hand is lost.
@@ -46,6 +49,7 @@ class NoiseSettings:
     tilt_deg: float
     tilt_slow_deg: float
     depth_scale: tuple[float, float]
+    shrink: tuple[float, float, float]
     size: float
     image_white: float
     image_slow: float
@@ -121,6 +125,23 @@ class Errors:
 def _axes(depth: float) -> Array:
     """Factors of x, y and depth."""
     return np.array([1.0, 1.0, depth], np.float32)
+
+
+def shrunk(rng: np.random.Generator, values: Array, settings: NoiseSettings, level: float = 1.0) -> tuple[Array, Array]:
+    """Channel values [B,T,2*26] with every finger's bends drawn to a half-relaxed hand: as world landmarks show them,
+    and as image landmarks do (less)."""
+    count, hands = len(values), (len(values), 1, 2, 5, 1)
+    mean, between, fingers = settings.shrink
+    factor = mean + between * rng.standard_normal((count, 1, 2, 1, 1)) + fingers * rng.standard_normal(hands)
+    loss = (1 - np.clip(factor, 0.25, 1.1)) * min(level, 1.2)
+    out = []
+    for share in (loss, 0.4 * loss):
+        changed = values.copy().reshape(*values.shape[:2], 2, -1)
+        bends = changed[..., :20].reshape(*changed.shape[:3], 5, 4)
+        bends[..., :3] += share * (EXPECTED[:, :3] - bends[..., :3])
+        changed[..., :20] = bends.reshape(*changed.shape[:3], 20)
+        out.append(changed.reshape(values.shape).astype(values.dtype))
+    return out[0], out[1]
 
 
 def errors(rng: np.random.Generator, times: Array, settings: NoiseSettings, fps: float, level: float = 1.0) -> Errors:
