@@ -136,9 +136,18 @@ def event_of(
     lasting = run.end - run.start
     extent = "small" if size < s.extent_half else "half" if size < s.extent_full else "full"
     speed = "fast" if lasting < s.speed_fast_s else "slow" if lasting > s.speed_slow_s else "normal"
-    start = max(run.start, 0.0)
     # bigger motions are surer: 0.55 at 20 degrees (or its like), 0.95 from 180
     confidence = min(0.95, 0.5 + size / 400.0)
     return FingerEvent(
-        hand, motion, fingers, direction, contact, extent, speed, 1, start, max(run.end, start), confidence=confidence
+        hand,
+        motion,
+        fingers,
+        direction,
+        contact,
+        extent,
+        speed,
+        1,
+        run.start,
+        max(run.end, run.start),
+        confidence=confidence,
     )

@@ -141,8 +141,10 @@ class Channel:
         """Close what is open: the stream ends here."""
         if not self._sign:
             return None
-        run = self._run(self._best_t)
+        run = self._run(self._t)
         self._base, self._sign = self.value, 0
+        # what was told is over: the next run must not reach back into it
+        self._history = deque(h for h in self._history if h[0] >= run.end)
         return run
 
     def _run(self, t_end: float) -> Run:

@@ -16,6 +16,11 @@ from edge.skeleton import CHAINS, INDEX_MCP, MIDDLE_MCP, PINKY_MCP, TIPS
 
 #: seconds of visible hand after which its scale no longer changes
 SCALE_FREEZE_S = 1.0
+#: metres from wrist to middle knuckle that a hand can have (a small child's 0.04, the longest adult's 0.13, and room
+#: for a tracker's error); an all-zero or exploded frame is no hand
+WORLD_PALM_M = (0.02, 0.3)
+#: the same in image widths: shorter ones cannot be measured
+IMAGE_PALM_LEAST = 1e-3
 #: 60 fps for one second; older samples leave the median
 _SCALE_SAMPLES = 64
 
@@ -40,6 +45,8 @@ class Pose:
         axes [3,3]: palm axes as columns, camera frame.
         place [3]: position of the middle knuckle in the source's frame, palm lengths (x right, y down, z away);
             z is NaN when the source has no metric wrist.
+        read_from: where the joints come from, place_from: where the place does; poses of different sources must
+            not be compared.
     """
 
     t: float
@@ -51,6 +58,8 @@ class Pose:
     reach_image: Array
     axes: Array
     place: Array
+    read_from: str = ""
+    place_from: str = ""
 
 
 def _angles(u: Array, v: Array) -> Array:
@@ -97,12 +106,14 @@ class PoseReader:
         self.mirrored = mirrored
         self._world_scale = HandScale()
         self._image_scale = HandScale()
+        self._flat_scale = HandScale()
 
     def read(self, frame: HandFrame) -> Pose | None:
         """The hand's pose in this frame, or None when it cannot be measured (absent or NaN)."""
         image = self._image_points(frame)
         world = frame.world[self.slot]
-        points = world if np.isfinite(world).all() else image
+        measured = bool(np.isfinite(world).all())
+        points = world if measured else image
         if points is None:
             return None
         left = self.slot == LEFT
@@ -110,7 +121,9 @@ class PoseReader:
         points = points - points[0]
         along = points[MIDDLE_MCP]
         length = float(np.sqrt(along @ along))
-        scale = self._world_scale.update(t, length)
+        if not (WORLD_PALM_M[0] < length < WORLD_PALM_M[1] if measured else length > IMAGE_PALM_LEAST):
+            return None
+        scale = (self._world_scale if measured else self._flat_scale).update(t, length)
         axes = _palm_axes(points, left)
         bends = _angles(
             (points[_CHAIN_TO[:, :-1]] - points[_CHAIN_FROM[:, :-1]]).reshape(-1, 3),
@@ -122,18 +135,21 @@ class PoseReader:
         gap = points[TIPS[1:]] - points[TIPS[0]]
         reach_image = np.full(4, np.nan, np.float32)
         place = np.full(3, np.nan, np.float32)
+        place_from = ""
         if image is not None:
             flat = image[MIDDLE_MCP] - image[0]
             image_scale = self._image_scale.update(t, float(np.sqrt(flat @ flat)))
             tips = image[TIPS[1:], :2] - image[TIPS[0], :2]
             reach_image = np.sqrt(np.einsum("ij,ij->i", tips, tips)) / image_scale
             place[:2] = image[MIDDLE_MCP, :2] / image_scale
+            place_from = f"image {frame.image_size[0]}x{frame.image_size[1]}"
         wrist = frame.wrist[self.slot]
         if np.isfinite(wrist).all():
             knuckle = (wrist + points[MIDDLE_MCP]) / scale
             place[2] = knuckle[2]
             if image is None:
                 place[:2] = knuckle[:2]
+                place_from = "wrist"
         return Pose(
             t=t,
             bend=total,
@@ -144,6 +160,8 @@ class PoseReader:
             reach_image=reach_image,
             axes=axes,
             place=place,
+            read_from="world" if measured else "image",
+            place_from=place_from,
         )
 
     def _image_points(self, frame: HandFrame) -> Array | None:

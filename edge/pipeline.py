@@ -27,16 +27,20 @@ from edge.events import Caption, Dropped, Event, GestureEnd, GestureStart, Hands
 from edge.features import Pose
 from edge.figop import CAP_S, POSE_THRESHOLD, REST_S, UNIT_S, FigopBuffer, PhraseClock, Unit
 from edge.hands.frame import VIEWS, HandFrame, HandTracker, hands_in
-from edge.narrator import label, narrate
+from edge.language.resource import load as load_language
+from edge.narrator import DETAILS, STYLES, label, narrate
 from edge.rules import RuleRecogniser
 from edge.score import HANDS, FingerEvent, Score, iou
 
 #: a hole in the time stamps longer than this ends the phrase: motion across it is not known
 GAP_S = 0.5
-#: so many stamps in a row at or before the newest, and the source's clock has been set back: start anew
+#: so many stamps in a row before the newest, and the source's clock has been set back: start anew
 RESTART_AFTER = 15
 #: runs older than this that opened no phrase were too small to be spoken of
 IDLE_KEEP_S = 0.6
+#: a gesture whose hand has been still for this long is over, though the phrase may go on
+GESTURE_REST_S = 0.3
+_HANDS = (2, 21, 3)
 
 
 class Captioner:
@@ -79,6 +83,7 @@ class Captioner:
         self._told = ""
         self._revision = 0
         self._open: dict[str, GestureStart] = {}
+        self._ended: dict[str, GestureStart] = {}
         self._runs_told = -1
 
     @classmethod
@@ -98,8 +103,14 @@ class Captioner:
 
         Raises BundleError, or RuntimeUnavailable when the hand networks are not set up.
         """
-        if view not in VIEWS:
-            raise SourceError(f"The camera view must be one of {', '.join(VIEWS)}, found {view!r}.")
+        for name, value, known in (
+            ("camera view", view, VIEWS),
+            ("style", style, STYLES),
+            ("detail", detail, DETAILS),
+        ):
+            if value not in known:
+                raise SourceError(f"The {name} must be one of {', '.join(known)}, found {value!r}.")
+        load_language(language)
         opened = Bundle.open(bundle)
         sees: HandTracker | None
         if isinstance(tracker, str):
@@ -137,18 +148,23 @@ class Captioner:
         Raises SourceError for pixels without a tracker, a time stamp or the right shape.
         """
         if isinstance(frame, HandFrame):
+            if frame.world.shape != _HANDS or frame.landmarks.shape != _HANDS:
+                raise SourceError(
+                    f"Hand frames hold {_HANDS} joints, found {frame.world.shape}, {frame.landmarks.shape}."
+                )
             return self._push(frame, self._clock())
-        if not isinstance(frame, np.ndarray):
+        if isinstance(frame, (list, tuple)) and all(isinstance(one, HandFrame) for one in frame):
             return [event for one in frame for event in self.push(one)]
         arrival = self._clock()
-        if t_ns is None:
-            raise SourceError("A picture was pushed without a time stamp: pass t_ns, nanoseconds of its source.")
+        if not isinstance(frame, np.ndarray) or frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
+            found = f"{frame.shape} {frame.dtype}" if isinstance(frame, np.ndarray) else type(frame).__name__
+            raise SourceError(f"A picture must be [height, width, 3] uint8 RGB, or a HandFrame; found {found}.")
+        if not isinstance(t_ns, (int, np.integer)):
+            raise SourceError(f"A picture needs its time stamp: t_ns, whole nanoseconds of its source; found {t_ns!r}.")
         if self.tracker is None:
             raise SourceError(
                 "A picture was pushed, but this captioner has no hand tracker: open it with tracker='native'."
             )
-        if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
-            raise SourceError(f"A picture must be [height, width, 3] uint8 RGB, found {frame.shape} {frame.dtype}.")
         early = self._check_time(int(t_ns))
         if early is not None and self._late:
             return early
@@ -170,10 +186,13 @@ class Captioner:
         last = self.last
         if last is None:
             return None
-        if t_ns <= last.t_ns:
+        if t_ns == last.t_ns:
+            self._late = max(self._late, 1)
+            return self._drop("time_stood_still", last.t)
+        if t_ns < last.t_ns:
             self._late += 1
             if self._late < RESTART_AFTER:
-                return self._drop("time_stood_still" if t_ns == last.t_ns else "time_went_back", last.t)
+                return self._drop("time_went_back", last.t)
             events = self._restart() + self._drop("clock_restarted", t_ns * 1e-9)
             self._late = 0
             return events
@@ -258,7 +277,7 @@ class Captioner:
     def _tell(self, score: Score, t: float, final: bool, stages: dict[str, float], arrival: float) -> list[Event]:
         """Gesture events and the caption of a reading of the phrase."""
         began = self._clock()
-        events: list[Event] = list(self._gesture_events(score, final, stages))
+        events = self._gesture_events(score, t, final)
         text = narrate(score, style=self.style, detail=self.detail, language=self.language) if score else ""
         # a phrase that was announced must be ended, even if its final reading is empty
         if (text and (final or text != self._told)) or (final and self._told):
@@ -282,14 +301,20 @@ class Captioner:
         stages = {**stages, "captions": (now - began) * 1e3}
         return [replace(e, stages_ms=stages, age_ms=(now - arrival) * 1e3) for e in events]
 
-    def _gesture_events(self, score: Score, final: bool, stages: dict[str, float]) -> list[Event]:
-        """Starts (and their revisions) of the motions in a reading; their ends when the reading is final.
+    def _gesture_events(self, score: Score, t: float, final: bool) -> list[Event]:
+        """Starts (and their revisions) of the motions in a reading; their ends when they are over.
 
-        A start that the final reading does not confirm is ended with confidence 0: it is withdrawn.
+        A motion is over when its hand has rested since, or when the reading is final. A start that a later reading
+        does not confirm is ended with confidence 0: it is withdrawn.
         """
         events: list[Event] = []
         before, self._open = self._open, {}
+        told = dict(self._ended)
         for event in score:
+            spoken = _same(event, told)
+            if spoken is not None:
+                del told[spoken]
+                continue
             known = _same(event, before)
             if known is None:
                 self._gestures += 1
@@ -300,13 +325,16 @@ class Captioner:
                 if start.event is None or label(start.event) != label(event):
                     start = self._gesture(start.id, event, start.revision + 1)
                     events.append(start)
-            self._open[start.id] = start
-            if final:
+            busy_until = max((e.end for e in score if e.hand == event.hand), default=event.end)
+            if final or t - busy_until >= GESTURE_REST_S:
                 events.append(_end(start, event))
+                self._ended[start.id] = replace(start, event=event)
+            else:
+                self._open[start.id] = start
         for start in before.values():  # no longer part of the reading
             events.append(replace(_end(start, start.event), confidence=0.0))
         if final:
-            self._open = {}
+            self._ended = {}
         return events
 
     def _gesture(self, name: str, event: FingerEvent, revision: int) -> GestureStart:

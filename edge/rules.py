@@ -27,6 +27,9 @@ _SPREAD = ChannelSettings(leave=6.0, turn=6.0, smooth_s=0.06)
 _ROLL = ChannelSettings(leave=14.0, turn=14.0, smooth_s=0.05)
 _PLACE = ChannelSettings(leave=0.25, turn=0.2, base_s=0.6)
 _DEPTH = ChannelSettings(leave=0.6, turn=0.5, base_s=0.6, smooth_s=0.08)
+#: No hand moves faster (palm lengths a second; the fastest swipes reach 12): the tracker has taken another hand
+#: for this one. Judged over a thirtieth of a second at least, so that jitter at a high rate is no leap.
+LEAP_PER_S, LEAP_LEAST_S = 30.0, 1 / 30
 #: A tracker that has just found a hand still moves its landmarks into place for this long.
 SETTLE_S = 0.25
 #: time constant over which the tracker's presence score is followed
@@ -42,6 +45,7 @@ class HandRules:
         self.mirrored = mirrored
         self.settings = settings
         self.atoms: list[Atom] = []
+        self._last: Pose | None = None
         #: fingers that the phrases spoken so far left on the thumb
         self.touching: set[str] = set()
         self.side = SideContact(settings)
@@ -53,13 +57,14 @@ class HandRules:
         self.restart()
 
     def restart(self) -> None:
-        """Forget poses (the hand was lost); atoms of the phrase stay."""
+        """Forget poses (the hand was lost): what was under way is closed as it stands; atoms of the phrase stay."""
+        self.flush()
         self.reader = PoseReader(self.slot, self.mirrored)
         self._roll = 0.0
         self._since = math.inf
         self._presence = 1.0
         self._doubt = 1.0
-        self._last: Pose | None = None
+        self._last = None
         self.touching = set()
         for channel in self.channels.values():
             channel.reset()
@@ -86,10 +91,12 @@ class HandRules:
 
     def push(self, pose: Pose, presence: float = 1.0) -> None:
         """Read one pose, and how sure the tracker is of it (0..1)."""
-        last = self._last
-        if last is not None and pose.t - last.t > FORGET_S:
+        if self._last is not None and _broken(self._last, pose):
             self.restart()
-            last = None
+        last = self._last
+        if last is not None and last.place_from != pose.place_from:
+            for kind in "xyz":  # another origin and unit: no motion
+                self.channels[kind, -1].reset()
         self._weigh(pose.t, presence)
         self._last = pose
         self._since = min(self._since, pose.t)
@@ -138,7 +145,7 @@ class HandRules:
             self.touching = _after(self.touching, event)
 
     def flush(self) -> None:
-        """Close every open run."""
+        """Close every open run and touch."""
         if self._last is None:
             return
         bends, reaches = tuple(self._last.bend.tolist()), _reaches(self._last)
@@ -146,6 +153,9 @@ class HandRules:
             run = channel.flush()
             if run is not None:
                 self.atoms.append(Atom(kind, finger, run, bends, reaches, doubt=self._doubt))
+        touch = self.side.flush(bends, reaches)
+        if touch is not None:
+            self.atoms.append(touch)
 
     def score(self, view: str, *, provisional: bool) -> Score:
         """The phrase's events so far; a provisional reading takes the open runs as they stand."""
@@ -157,6 +167,16 @@ class HandRules:
                 Atom(k, f, run, bends, reaches, closed=False, doubt=self._doubt) for (k, f), run in open_runs if run
             ]
         return compose(atoms, self.hand, view, self.settings, self.touching)
+
+
+def _broken(last: Pose, pose: Pose) -> bool:
+    """Whether no motion leads from one pose to the next: a long gap, another source, or a leap through space."""
+    if pose.t - last.t > FORGET_S or pose.read_from != last.read_from:
+        return True
+    if pose.place_from != last.place_from:
+        return False
+    leap = max(abs(pose.place[0] - last.place[0]), abs(pose.place[1] - last.place[1]))
+    return bool(leap > LEAP_PER_S * max(pose.t - last.t, LEAP_LEAST_S))
 
 
 def _after(touching: set[str], event: FingerEvent) -> set[str]:

@@ -62,6 +62,13 @@ class SideContact:
             return Atom("lift", 1, Run(0.0, 1.0, track[-1][0], t), bends, reaches)
         return self._episode(bends, reaches, until=track[-1][0])
 
+    def flush(self, bends: tuple[float, ...], reaches: tuple[float, ...]) -> Atom | None:
+        """Close a touch that is under way: the stream, or the sight of the hand, ends here."""
+        if not self._near or self._told:
+            return None
+        self._near = False
+        return self._episode(bends, reaches, until=self._track[-1][0])
+
     def _episode(self, bends: tuple[float, ...], reaches: tuple[float, ...], *, until: float) -> Atom:
         along, across = (_way([p[i] for p in self._track]) for i in (1, 2))
         start, first, _ = self._track[0]

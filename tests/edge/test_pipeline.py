@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.errors import SourceError
+from edge.errors import FigopError, SourceError
 from edge.pipeline import Captioner
 from edge.rules import RuleRecogniser
 from edge.score import FingerEvent
@@ -123,12 +123,51 @@ def test_landmarks_that_are_not_finite(bad):
     assert [c.text for c in events if c.type == "caption" and c.final]
 
 
+def test_a_stamp_repeated_for_ever_is_only_counted():
+    counts, events = dropped([*FRAMES[:20], *[FRAMES[19]] * 100])
+    assert counts == {"time_stood_still": 64}  # told at 1, 2, 4, ... 64
+    assert not any(e.type == "dropped" and e.reason == "clock_restarted" for e in events)
+
+
+def test_a_gesture_ends_when_its_hand_rests_though_the_phrase_goes_on():
+    score = [
+        FingerEvent("right", "curl", ("index",), start=0.6, end=1.0),
+        *(FingerEvent("left", "curl", ("index",), start=0.8 + i, end=1.2 + i) for i in (0, 1)),
+        *(FingerEvent("left", "extend", ("index",), start=1.3 + i, end=1.7 + i) for i in (0, 1)),
+    ]
+    captioner, told = fresh(), {}
+    for frame in recording(sorted(score, key=lambda e: e.start)).frames():
+        for e in captioner.push(frame):
+            if e.type == "gesture_end" and e.hand == "right":
+                told[e.label] = frame.t
+    assert told["curl_index"] < 1.9, "the left hand moves until 2.7 s"
+
+
+@pytest.mark.parametrize("option", [{"view": "behind"}, {"style": "poem"}, {"detail": "none"}, {"language": "xx"}])
+def test_options_are_checked_at_once(option):
+    with pytest.raises(FigopError, match=r"found|language"):
+        Captioner.open(tracker=None, **option)
+
+
+@pytest.mark.parametrize("thing", ["a.mp4", None, 3.5, [1, 2]])
+def test_what_is_no_frame_is_refused(thing):
+    with pytest.raises(SourceError, match="or a HandFrame"):
+        fresh().push(thing, 0)
+
+
+def test_a_hand_of_twenty_joints_is_refused():
+    short = replace(FRAMES[0], world=FRAMES[0].world[:, :20])
+    with pytest.raises(SourceError, match="2, 21, 3"):
+        fresh().push(short)
+
+
 def test_pixels_need_a_tracker_a_stamp_and_a_shape():
     picture = np.zeros((48, 64, 3), np.uint8)
     with pytest.raises(SourceError, match="tracker='native'"):
         fresh().push(picture, 0)
-    with pytest.raises(SourceError, match="t_ns"):
-        fresh().push(picture)
+    for stamp in (None, 0.5, float("nan")):
+        with pytest.raises(SourceError, match="t_ns"):
+            fresh().push(picture, stamp)
 
     class Blind:
         def track(self, *_args, **_kwargs):

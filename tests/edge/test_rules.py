@@ -1,8 +1,13 @@
 """The rules name what the kinematic hand performs, for both hands, both views, mirrored or not, any frame rate."""
 
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
+from edge.pipeline import Captioner
+from edge.rules import RuleRecogniser
 from edge.score import FINGERS, HANDS, SIDE_DIRECTIONS, FingerEvent
 from tests.edge.stage import caption, finals, recording
 
@@ -115,3 +120,77 @@ def test_image_landmarks_alone_suffice_for_bends():
     made.world[:] = np.nan
     made.wrist[:] = np.nan
     assert ("right", "curl", ("index",), "", "") in said(made)
+
+
+def test_a_short_hole_in_the_stream_does_not_lose_the_motion():
+    made = recording([event("right", "curl", ("index",))])
+    frames = [f for f in made.frames() if not 1.62 < f.t < 2.05]  # 0.43 s: too short for a gap, too long to follow
+    captioner = Captioner(RuleRecogniser())
+    events = [e for f in frames for e in captioner.push(f)] + captioner.flush()
+    assert [(e.motion, e.fingers) for e in finals(events)] == [("curl", ("index",))]
+
+
+def test_a_new_track_id_does_not_lose_the_motion():
+    made = recording([event("right", "curl", ("index",))])
+    frames = [replace(f, track_id=np.array([-1, 7 if f.t > 1.6 else 1], np.int32)) for f in made.frames()]
+    captioner = Captioner(RuleRecogniser())
+    events = [e for f in frames for e in captioner.push(f)] + captioner.flush()
+    assert [(e.motion, e.fingers) for e in finals(events)] == [("curl", ("index",))]
+
+
+def test_events_of_one_finger_never_overlap_when_the_hand_is_lost_in_mid_motion():
+    made = recording([event("right", "curl", ("index",), end=1.8)])
+    frames = [replace(f, presence=np.zeros(2, np.float32)) if 1.3 < f.t < 1.62 else f for f in made.frames()]
+    captioner = Captioner(RuleRecogniser())
+    told = finals([e for f in frames for e in captioner.push(f)] + captioner.flush())
+    assert told
+    assert all(a.end <= b.start + 1e-6 for a, b in pairwise(sorted(told, key=lambda e: e.start)))
+
+
+def still(seconds=4.0):
+    return list(recording([], hands=("right",), after=seconds).frames())
+
+
+def blank(frame, **parts):
+    return replace(frame, **{name: np.full_like(getattr(frame, name), value) for name, value in parts.items()})
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda f, i: blank(f, landmarks=np.nan) if i // 8 % 2 else f, id="image landmarks come and go"),
+        pytest.param(lambda f, i: blank(f, world=np.nan, wrist=np.nan) if i < 60 else f, id="world begins late"),
+        pytest.param(lambda f, i: blank(f, world=0.0) if i == 60 else f, id="one frame of zeros"),
+        pytest.param(lambda f, i: replace(f, world=f.world * 9) if i == 60 else f, id="one exploded frame"),
+        pytest.param(lambda f, i: replace(f, image_size=(1280, 480)) if i > 60 else f, id="the image size changes"),
+    ],
+)
+def test_a_still_hand_stays_silent_whatever_its_source_does(spoil):
+    captioner = Captioner(RuleRecogniser())
+    events = [e for i, f in enumerate(still()) for e in captioner.push(spoil(f, i))] + captioner.flush()
+    assert finals(events) == []
+
+
+def test_two_hands_that_swap_places_do_not_move():
+    frames = list(recording([], hands=("left", "right"), after=4.0).frames())
+
+    def swapped(frame):
+        return replace(frame, **{n: getattr(frame, n)[::-1].copy() for n in ("landmarks", "world", "wrist")})
+
+    captioner = Captioner(RuleRecogniser())
+    events = [e for i, f in enumerate(frames) for e in captioner.push(swapped(f) if i > 60 else f)]
+    assert [e for e in finals(events + captioner.flush()) if e.motion in ("swipe", "wave", "rotate")] == []
+
+
+def test_negative_times_are_times_too():
+    frames = [replace(f, t_ns=f.t_ns - 10**10) for f in recording([event("right", "curl", ("index",))]).frames()]
+    captioner = Captioner(RuleRecogniser())
+    (only,) = finals([e for f in frames for e in captioner.push(f)] + captioner.flush())
+    assert only.start == pytest.approx(-9.0, abs=0.12)
+
+
+def test_a_tap_that_the_stream_cuts_is_no_bend():
+    made = recording([event("right", "tap", ("thumb",), "", "index", 1.0, 1.4)], posture="micro")
+    captioner = Captioner(RuleRecogniser())
+    events = [e for f in made.frames() if f.t < 1.2 for e in captioner.push(f)] + captioner.flush()
+    assert {e.motion for e in finals(events)} <= {"tap", "touch"}
