@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import shlex
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -156,8 +157,25 @@ def host() -> dict[str, Any]:
     return {"cpu": cpu, "machine": platform.machine(), "python": platform.python_version(), "versions": versions}
 
 
+def command(args: argparse.Namespace) -> str:
+    """The command again, without the folders of this machine."""
+
+    def tidy(path: Path) -> str:
+        full = path.resolve()
+        return str(full.relative_to(Path.cwd())) if full.is_relative_to(Path.cwd()) else path.name
+
+    words = ["figop", "bench", args.bench, *(tidy(p) for p in getattr(args, "clips", ()))]
+    for name in ("video", "venv"):
+        if getattr(args, name, None):
+            words += [f"--{name}", tidy(getattr(args, name))]
+    for name in ("vs", "max_hands", "frames", "tracker"):
+        if getattr(args, name, None) is not None:
+            words += [f"--{name.replace('_', '-')}", str(getattr(args, name))]
+    return shlex.join(words)
+
+
 def _report(args: argparse.Namespace, result: dict[str, Any], bars: dict[str, bool], core: int | None) -> int:
-    result |= {"core": core, "bars": bars, "host": host()}
+    result = {"bench": result["bench"], "command": command(args), **result, "core": core, "bars": bars, "host": host()}
     text = json.dumps(result, indent=2)
     if args.json:
         print(text)

@@ -111,19 +111,23 @@ def bends(hands: HandFrame) -> NDArray[np.float64]:
     return out
 
 
+#: one motion that ends while the next begins (a fist that opens) is drawn in one row, not in two half ones
+TOUCHING_S = 0.1
+
+
 def levels(spans: Sequence[tuple[float, float]]) -> list[tuple[int, int]]:
     """For each (start, end), in order of start: its level, and how many levels its cluster of overlaps has.
 
-    No two spans of one level overlap; a span that overlaps none gets (0, 1).
+    No two spans of one level overlap by more than `TOUCHING_S`; a span that overlaps none gets (0, 1).
     """
     ends: list[float] = []
     out: list[tuple[int, int]] = []
     begun = 0
     for start, end in spans:
-        if ends and max(ends) <= start + 1e-6:  # a new cluster
+        if ends and max(ends) <= start + TOUCHING_S:  # a new cluster
             out[begun:] = [(level, len(ends)) for level, _ in out[begun:]]
             ends, begun = [], len(out)
-        level = next((i for i, taken in enumerate(ends) if taken <= start + 1e-6), len(ends))
+        level = next((i for i, taken in enumerate(ends) if taken <= start + TOUCHING_S), len(ends))
         ends[level : level + 1] = [end]
         out.append((level, 0))
     out[begun:] = [(level, len(ends)) for level, _ in out[begun:]]

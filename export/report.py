@@ -77,7 +77,9 @@ def trackers(folder: Path) -> list[str]:
         row = load(name, folder)
         if row is None:
             continue
-        ours, theirs = ("/".join(f"{row[k][q]:.1f}" for q in ("p50", "p95", "p99")) for k in ("ours_ms", "reference_ms"))
+        ours, theirs = (
+            "/".join(f"{row[k][q]:.1f}" for q in ("p50", "p95", "p99")) for k in ("ours_ms", "reference_ms")
+        )
         parity = row["parity"]
         out.append(
             f"| {row['max_hands']} | {row['frames']} | {row['speedup']:.2f} | {row['speedup_cpu']:.2f} "
@@ -93,6 +95,16 @@ def bars(folder: Path) -> list[str]:
         row = json.loads(path.read_text())
         for bar, holds in row.get("bars", {}).items():
             out.append(f"| {bar} | {'yes' if holds else '**no**'} | [{path.name}](../results/{path.name}) |")
+    for name in ("captions_real_hand_video", "captions_real_hand_video_second"):
+        for row in (load(name, folder) or {}).get("per_clip", []):
+            if found := row.get("pixels", {}).get("check_list"):
+                bends = [task for task in found["missed"] if "turn" not in task and task != "final fist"]
+                for bar, holds in (
+                    ("real video: >= 11 of all 13 motions named right", found["right"] >= 11),
+                    ("real video: >= 9 of the 10 bends, fist and pinches", len(bends) <= 1),
+                    ("real video: no motion invented in a rest", not found["invented_in_rests"]),
+                ):
+                    out.append(f"| {bar} | {'yes' if holds else '**no**'} | [{name}.json](../results/{name}.json) |")
     return out
 
 
