@@ -41,19 +41,24 @@ class Tick:
     fresh: NDArray[np.bool_]
 
 
-def square_pixels(landmarks: Array, image_size: tuple[int, int]) -> Array:
-    """Image fractions [..., 21, 3] in units of the image's width."""
+def square_pixels(landmarks: Array, image_size: tuple[int, int], mirrored: bool = False) -> Array:
+    """Image fractions [..., 21, 3] in units of the image's width; a selfie's are flipped back, as its world is."""
     width, height = image_size
+    if mirrored:
+        landmarks = landmarks * np.array([-1.0, 1.0, 1.0], np.float32) + np.array([1.0, 0.0, 0.0], np.float32)
     if not (width and height):
         return landmarks
     return landmarks * np.array([1.0, height / width, 1.0], np.float32)
 
 
 class Resampler:
-    """HandFrames in, ticks out. State: the last frame, the tick count and the tracks."""
+    """HandFrames in, ticks out. State: the last frame, the tick count and the tracks.
 
-    def __init__(self, hz: float = TICK_HZ) -> None:
-        self.hz = hz
+    mirrored: the source's pictures are flipped like a selfie.
+    """
+
+    def __init__(self, hz: float = TICK_HZ, *, mirrored: bool = False) -> None:
+        self.hz, self.mirrored = hz, mirrored
         self.reset()
 
     def reset(self) -> None:
@@ -67,7 +72,7 @@ class Resampler:
         """Take one frame; returns the ticks that it completes."""
         t = frame.t
         now = np.concatenate(
-            (frame.world, square_pixels(frame.landmarks, frame.image_size), frame.wrist[:, None]), axis=1
+            (frame.world, square_pixels(frame.landmarks, frame.image_size, self.mirrored), frame.wrist[:, None]), axis=1
         )
         here = np.array([frame.present(0), frame.present(1)])
         track = np.asarray(frame.track_id, np.int32)

@@ -46,6 +46,7 @@ class StudentRecogniser:
     """Both hands' encoder over a stream. State: resampler, features, encoder, and the running phrase's ticks.
 
     Args:
+        mirrored: the source's pictures are flipped like a selfie.
         appearance: the captioner was trained with keyframe features of this tracker; else they are not shown to it.
 
     `push(frame)` -> poses; `moving`; `score(final)` -> events of the frame heads; `caption(final)` -> text and its
@@ -61,12 +62,13 @@ class StudentRecogniser:
         view: str = "facing",
         settings: DecodeSettings | None = None,
         *,
+        mirrored: bool = False,
         appearance: bool = False,
     ) -> None:
         self.encoder, self.captioner, self.view = encoder, captioner, view
         self.settings = settings or DecodeSettings()
         self._sees = appearance
-        self._resampler, self._features = Resampler(), FeatureReader(view)
+        self._resampler, self._features = Resampler(mirrored=mirrored), FeatureReader(view)
         self.reset()
 
     def reset(self) -> None:
@@ -74,7 +76,7 @@ class StudentRecogniser:
         self._resampler.reset()
         self._features.reset()
         self.encoder.reset()
-        self._readers = [PoseReader(LEFT), PoseReader(RIGHT)]
+        self._readers = [PoseReader(slot, self._resampler.mirrored) for slot in (LEFT, RIGHT)]
         self._tracks = [-1, -1]
         self._heard: list[Heard] = []
         self._paths = Paths(self.settings)
@@ -93,7 +95,7 @@ class StudentRecogniser:
                 continue
             track = int(frame.track_id[slot])
             if track != self._tracks[slot]:
-                self._readers[slot], self._tracks[slot] = PoseReader(slot), track
+                self._readers[slot], self._tracks[slot] = PoseReader(slot, self._resampler.mirrored), track
             poses[slot] = self._readers[slot].read(frame)
         if self._sees and frame.appearance is not None:
             self._appearance = frame.appearance

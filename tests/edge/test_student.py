@@ -106,6 +106,18 @@ def test_pipeline_speaks_with_the_student(direction, fps):
     assert finals[0].score[0].end == pytest.approx(0.9, abs=0.12)
 
 
+def test_a_selfie_reads_like_the_scene():
+    def told(frames, mirrored):
+        with Captioner(StudentRecogniser(encoder(), mirrored=mirrored)) as cap:
+            events = [e for f in frames for e in cap.push(f)] + cap.flush()
+        return [e.text for e in events if e.type == "caption" and e.final]
+
+    blind = [replace(f, wrist=f.wrist * np.nan) for f in clip("left")]
+    flip = np.array([-1, 1, 1], np.float32), np.array([1, 0, 0], np.float32)
+    selfie = [replace(f, landmarks=f.landmarks * flip[0] + flip[1]) for f in blind]
+    assert told(blind, False) == told(selfie, True) == ["The right hand swipes left."]
+
+
 def test_chunks_do_not_matter():
     def told(sizes):
         cap, out, frames = Captioner(StudentRecogniser(encoder())), [], clip(fps=45.0)
