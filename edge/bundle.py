@@ -24,7 +24,9 @@ from edge.score import MOTIONS
 BUNDLE_SCHEMA = 1
 DEFAULT_BUNDLE = "figop-base"
 #: Who may speak: a bundle whose captions come from anything else needs a newer figop.
-CAPTION_SOURCES = ("rules",)
+CAPTION_SOURCES = ("rules", "model")
+#: What a bundle whose captions come from a model must hold, each for one runtime at least.
+STUDENT_GRAPHS = ("encoder", "units", "prefill", "step")
 #: Runtimes that a graph may be stored for.
 GRAPH_FORMATS = ("onnx", "tflite")
 #: Numbers that cut the stream (see `edge.figop`), in seconds and palm lengths.
@@ -69,6 +71,7 @@ class Bundle:
         vocabulary: every word that a caption may contain.
         preprocessing: the numbers of `PREPROCESSING`.
         graphs: model graphs, role -> format -> file; empty while captions come from rules.
+        student: how the model reads and speaks (sizes, decoding); empty while captions come from rules.
         networks: hand networks that must be set up.
         appearance_digest: sha256 of the landmark network that keyframe tokens belong to, or "".
         files: every file but the manifest.
@@ -85,6 +88,7 @@ class Bundle:
     vocabulary: tuple[str, ...]
     preprocessing: Mapping[str, float]
     graphs: Mapping[str, Mapping[str, str]]
+    student: Mapping[str, Any]
     networks: tuple[Network, ...]
     appearance_digest: str
     files: Mapping[str, FileEntry]
@@ -231,7 +235,7 @@ def _build(manifest: dict[str, Any], files: dict[str, FileEntry], contents: dict
             f"{', '.join(CAPTION_SOURCES)}: update figop."
         )
     stored: dict[str, Any] = {}
-    for role in ("rules", "labels", "vocabulary"):
+    for role in ("rules", "labels", "vocabulary", *(("student",) if source == "model" else ())):
         name = _part(captions, role, str, path)
         if name not in contents:
             raise BundleError(f"The bundle {path} is refused: its manifest names {name} for the {role}, not in it.")
@@ -244,6 +248,11 @@ def _build(manifest: dict[str, Any], files: dict[str, FileEntry], contents: dict
         for format, name in _part(graphs, role, dict, path).items():
             if format not in GRAPH_FORMATS or name not in contents:
                 raise BundleError(f"The bundle {path} is refused: its graph {role} names {name!r} ({format}).")
+    lacking = [role for role in STUDENT_GRAPHS if not graphs.get(role)] if source == "model" else []
+    student = stored.get("student", {})
+    if lacking or not isinstance(student, dict):
+        what = f"the graph {lacking[0]}" if lacking else "a description of its student"
+        raise BundleError(f"The bundle {path} is refused: its captions come from a model, but it lacks {what}.")
     return Bundle(
         name=_part(manifest, "name", str, path),
         version=_part(manifest, "version", str, path),
@@ -258,6 +267,7 @@ def _build(manifest: dict[str, Any], files: dict[str, FileEntry], contents: dict
             _part(manifest, "preprocessing", dict, path), dict.fromkeys(PREPROCESSING, float), "preprocessing", path
         ),
         graphs=graphs,
+        student=student,
         networks=tuple(_row(Network, r, "networks", path) for r in _part(manifest, "networks", list, path)),
         appearance_digest=_part(manifest, "appearance_digest", str, path),
         files=files,

@@ -29,7 +29,7 @@ from edge.figop import CAP_S, POSE_THRESHOLD, REST_S, UNIT_S, FigopBuffer, Phras
 from edge.hands.frame import VIEWS, HandFrame, HandTracker, hands_in
 from edge.language.resource import load as load_language
 from edge.narrator import DETAILS, STYLES, label, narrate
-from edge.rules import RuleRecogniser
+from edge.recognisers import Recogniser, open_recogniser
 from edge.score import HANDS, FingerEvent, Score, iou
 
 #: a hole in the time stamps longer than this ends the phrase: motion across it is not known
@@ -57,7 +57,7 @@ class Captioner:
 
     def __init__(
         self,
-        recogniser: RuleRecogniser,
+        recogniser: Recogniser,
         *,
         tracker: HandTracker | None = None,
         language: str = "en",
@@ -69,6 +69,7 @@ class Captioner:
         self.recogniser = recogniser
         self.tracker = tracker
         self.language, self.style, self.detail = language, style, detail
+        self._plain = (language, style, detail) == ("en", "descriptive", "normal")
         self.last: HandFrame | None = None
         self.units: list[Unit] = []
         self._clock = clock
@@ -119,9 +120,8 @@ class Captioner:
             sees = open_tracker(tracker, max_hands=max_hands, mirrored=mirrored)
         else:
             sees = tracker
-        recogniser = RuleRecogniser(opened.rules, view, mirrored)
         return cls(
-            recogniser,
+            open_recogniser(opened, view, mirrored),
             tracker=sees,
             language=language,
             style=style,
@@ -279,9 +279,13 @@ class Captioner:
         began = self._clock()
         events = self._gesture_events(score, t, final)
         text = narrate(score, style=self.style, detail=self.detail, language=self.language) if score else ""
+        sure = min((e.confidence for e in score), default=0.0)
+        # the model's own words are plain English; in another wording the narrator speaks for it
+        own = self.recogniser.words() if final and text and self._plain else None
+        if own is not None:
+            text, sure = own
         # a phrase that was announced must be ended, even if its final reading is empty
         if (text and (final or text != self._told)) or (final and self._told):
-            spoken = min((e.confidence for e in score), default=0.0)
             events.append(
                 Caption(
                     f"phrase-{self._phrases}",
@@ -289,7 +293,7 @@ class Captioner:
                     t_end=max((e.end for e in score), default=t),
                     revision=self._revision,
                     final=final,
-                    confidence=spoken,
+                    confidence=sure,
                     source=self.recogniser.source,
                     text=text,
                     score=score,

@@ -266,6 +266,10 @@ class RuleRecogniser:
             events += own
         return order(events)
 
+    def words(self) -> tuple[str, float] | None:
+        """The rules have no words of their own."""
+        return None
+
     @property
     def atoms(self) -> int:
         """How many runs the phrase holds: when it has not changed, neither has the score's closed part."""

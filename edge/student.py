@@ -24,6 +24,9 @@ from edge.score import Score, expand
 #: probability of some motion that opens the caption's stretch, and ticks taken before it
 ACTS, BEFORE = 0.4, 5
 
+#: confidence from which the captioner's own words are spoken
+SURE = 0.85
+
 
 def agreement(a: Score, b: Score) -> float:
     """F1 of (hand, finger, motion) between two scores, times left aside; 0 where one says nothing."""
@@ -48,6 +51,7 @@ class StudentRecogniser:
     Args:
         mirrored: the source's pictures are flipped like a selfie.
         appearance: the captioner was trained with keyframe features of this tracker; else they are not shown to it.
+        sure: confidence from which the captioner's own words are spoken; below it the narrator speaks the score.
 
     `push(frame)` -> poses; `moving`; `score(final)` -> events of the frame heads; `caption(final)` -> text and its
     confidence; `forget(before)` -> drop what was spoken.
@@ -63,11 +67,13 @@ class StudentRecogniser:
         settings: DecodeSettings | None = None,
         *,
         mirrored: bool = False,
+        sure: float = SURE,
         appearance: bool = False,
     ) -> None:
         self.encoder, self.captioner, self.view = encoder, captioner, view
         self.settings = settings or DecodeSettings()
         self._sees = appearance
+        self.sure = sure
         self._resampler, self._features = Resampler(mirrored=mirrored), FeatureReader(view)
         self.reset()
 
@@ -140,6 +146,11 @@ class StudentRecogniser:
             probs = np.stack([h.reading.probs for h in heard])
             self._read = (len(heard), heard[0].t, decode(times, probs, self.settings, self._paths.path()))
         return self._read[2]
+
+    def words(self) -> tuple[str, float] | None:
+        """The captioner's words for the phrase, where it is sure of them."""
+        text, confidence = self.caption(final=True)
+        return (text, confidence) if text and confidence >= self.sure else None
 
     def caption(self, *, final: bool) -> tuple[str, float]:
         """The captioner's words for the running phrase and their confidence; ("", 0) without a captioner.

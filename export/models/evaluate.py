@@ -22,15 +22,12 @@ from edge.resample import TICK_HZ
 from edge.rules import RuleRecogniser
 from edge.runtime import open_session
 from edge.score import Score, order
-from edge.student import StudentRecogniser
+from edge.student import SURE, StudentRecogniser
 from export.judge.clips import Clip
 from export.judge.evaluate import floor
 from export.judge.judge import Judgement, Line, judge
 from export.sim.batch import Scene, feasible, track
 from export.sim.noise import NoiseSettings
-
-#: confidence from which the captioner's own words are spoken
-SURE = 0.85
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -21,6 +21,7 @@ from edge.encoder import LAG, MOVING_LAG
 from edge.errors import FigopError
 from edge.resample import TICK_HZ
 from edge.runtime import open_session
+from edge.student import SURE
 from export.models.convert import Graph, graphs, to_litert, to_onnx
 from export.models.student import Student, count
 
@@ -46,6 +47,7 @@ def release(checkpoint: Path, settings: DecodeSettings | None = None) -> dict[st
         "unit_ticks": UNIT_TICKS,
         "units": UNITS,
         "appearance": False,
+        "sure": SURE,
         "decode": asdict(settings or DecodeSettings()),
         "sizes": student.config.to_dict(),
         "parameters": {name: count(getattr(student, name)) for name in ("encoder", "units", "decoder")},

@@ -287,7 +287,9 @@ def test_labels_and_vocabulary_are_checked(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda m: m["captions"].update(source="model"), "'model'"),
+        (lambda m: m["captions"].update(source="oracle"), "'oracle'"),
+        (lambda m: m["captions"].update(source="model"), "'student'"),
+        (lambda m: m["captions"].update(source="model", student="labels.json"), "the graph encoder"),
         (lambda m: m["captions"].pop("rules"), "'rules'"),
         (lambda m: m["captions"].update(rules="none.json"), "none.json"),
         (lambda m: m.pop("name"), "'name'"),

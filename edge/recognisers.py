@@ -1,0 +1,81 @@
+"""Who turns hand frames into a score: the rules, or a trained student, behind one protocol."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from edge.bundle import Bundle
+from edge.errors import BundleError
+from edge.features import Pose
+from edge.hands.frame import HandFrame
+from edge.score import Score
+
+#: formats in the order in which the runtimes are preferred
+_RUNTIMES = {"litert": "tflite", "onnx": "onnx"}
+
+
+class Recogniser(Protocol):
+    """A stream's reader of hands: state = whatever of the running phrase it needs.
+
+    Attributes:
+        source: "rules" or "model"; events carry it.
+        atoms: changes whenever the reading of the phrase may have changed.
+    """
+
+    source: str
+
+    @property
+    def atoms(self) -> int: ...
+
+    def push(self, frame: HandFrame) -> tuple[Pose | None, Pose | None]:
+        """Read one frame; returns the poses that it held, left and right."""
+        ...
+
+    def moved_at(self) -> float:
+        """When a hand last made way, seconds; -inf when all is still."""
+        ...
+
+    def score(self, *, final: bool) -> Score:
+        """The running phrase so far."""
+        ...
+
+    def words(self) -> tuple[str, float] | None:
+        """The phrase in the recogniser's own words, with their confidence; None where the narrator must speak."""
+        ...
+
+    def forget(self, before: float = ...) -> None:
+        """Drop what was before this time (seconds)."""
+        ...
+
+    def reset(self) -> None:
+        """A new stream."""
+        ...
+
+
+def open_recogniser(bundle: Bundle, view: str, mirrored: bool, runtime: str = "litert") -> Recogniser:
+    """The recogniser that a bundle names. Raises BundleError, or RuntimeUnavailable."""
+    if bundle.source == "rules":
+        from edge.rules import RuleRecogniser
+
+        return RuleRecogniser(bundle.rules, view, mirrored)
+    from edge.captioner import TokenCaptioner
+    from edge.decode import DecodeSettings
+    from edge.encoder import FrameEncoder
+    from edge.runtime import open_session
+    from edge.student import StudentRecogniser
+
+    def session(role: str) -> Any:
+        return open_session(bundle.graph(role, _RUNTIMES[runtime]), runtime)
+
+    about = bundle.student
+    try:
+        settings = DecodeSettings(**about["decode"])
+        sees, sure = bool(about["appearance"]), float(about["sure"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise BundleError(
+            f"The bundle {bundle.name} describes its student in a way that is not known: {error}."
+        ) from error
+    captioner = TokenCaptioner(session("units"), session("prefill"), session("step"), bundle.vocabulary)
+    return StudentRecogniser(
+        FrameEncoder(session("encoder")), captioner, view, settings, appearance=sees, mirrored=mirrored, sure=sure
+    )
