@@ -42,12 +42,12 @@ class DecodeSettings:
     """
 
     switch: float = 2.5
-    bias: float = 0.0
-    least_s: float = 0.10
-    sure: float = 0.45
+    bias: float = 0.4
+    least_s: float = 0.134
+    sure: float = 0.55
     together_s: float = 0.20
     moves: float = 0.5
-    rests: float = 0.25
+    rests: float = 0.15
 
 
 class Paths:

@@ -71,7 +71,7 @@ def test_one_finger_alone_cannot_spread() -> None:
 def test_best_path_is_the_best() -> None:
     rng = np.random.default_rng(0)
     probs = rng.dirichlet(np.ones(len(MOTION_NAMES)), (5, 2, len(SLOTS))).astype(np.float32)
-    cost = DecodeSettings(switch=1.0)
+    cost = DecodeSettings(switch=1.0, bias=0.0)
     path = best_path(probs, cost)[:, 1, 5]
     may = allowed(5)
     log = np.log(probs[:, 1, 5])
