@@ -60,8 +60,9 @@ golden: networks ## make tests/golden anew (look at the difference before you co
 	@$(IN_TEST) python -m export.golden
 
 .PHONY: bundle
-bundle: $(TESTING) ## make edge/bundles/figop-base anew
+bundle: $(TESTING) ## make the shipped bundles anew (the student keeps its graphs)
 	@$(IN_TEST) python -m export.build figop-base
+	@$(IN_TEST) python -m export.build figop-student
 
 # The real video lies outside the repository; without it its figures stay as they are.
 HAND_VIDEO ?= ../shared/data/dex_retargeting_hand_video/human_hand_video.mp4
@@ -70,6 +71,8 @@ HAND_VIDEO ?= ../shared/data/dex_retargeting_hand_video/human_hand_video.mp4
 results: networks $(RUNTIME) ## measure every figure in results/ anew (an hour; leave the machine alone meanwhile)
 	@$(IN_TEST) python -m export.sim.clips -o out/test-clips --count 64
 	@$(IN_TEST) figop eval captions out/test-clips --cache out/tracked --jobs 2 -o results/captions_rendered.json
+	@$(IN_TEST) figop eval captions out/test-clips --bundle figop-student --cache out/tracked --jobs 2 \
+		-o results/captions_rendered_student.json
 	@$(IN_TEST) python -m export.sim.entering -o out/entering --count 20
 	@$(IN_TEST) figop bench second-hand out/entering -o results/second_hand.json
 	@$(IN_TEST) python -m export.sim.speed -o results/render.json
@@ -83,6 +86,10 @@ results-real: networks
 		--truth tests/reference/dex_hand_video.json -o results/captions_real_hand_video.json
 	@$(IN_TEST) figop eval captions $(HAND_VIDEO) --from pixels --cache out/tracked \
 		--truth tests/reference/dex_hand_video.second.json -o results/captions_real_hand_video_second.json
+	@$(IN_TEST) figop eval captions $(HAND_VIDEO) --from pixels --cache out/tracked --bundle figop-student \
+		--truth tests/reference/dex_hand_video.json -o results/captions_real_hand_video_student.json
+	@$(IN_TEST) figop eval captions $(HAND_VIDEO) --from pixels --cache out/tracked --bundle figop-student \
+		--truth tests/reference/dex_hand_video.second.json -o results/captions_real_hand_video_second_student.json
 	@$(IN_TEST) figop bench hands --video $(HAND_VIDEO) --max-hands 1 -o results/tracker_one_hand.json
 	@$(IN_TEST) figop bench hands --video $(HAND_VIDEO) --max-hands 2 -o results/tracker_two_hands.json
 	@$(IN_TEST) figop bench stages --video $(HAND_VIDEO) -o results/stages.json
