@@ -99,9 +99,10 @@ def track(
     values = curves(plans, times.astype(np.float32))  # type: ignore[arg-type]
     values += unrest(times.astype(np.float32), bodies, seeds)
     stages = [c.stage for c in scenes]
-    drawn, pictured = shrunk(rng, values, settings, level) if noisy else (values, values)
-    joints, wrist, _ = joints_of(drawn, bodies, stages)
-    shown = joints_of(pictured, bodies, stages)[0] if noisy else joints
+    joints, wrist, _ = joints_of(values, bodies, stages)
+    shown = joints
+    if noisy:
+        joints, shown = (joints_of(v, bodies, stages)[0] for v in shrunk(rng, values, joints, settings, level))
     metres = np.array([b.metres for b in bodies], np.float32)[:, None, None, None, None]
     there = np.array([[h in c.hands for h in HANDS] for c in scenes])
     turn, seen, focal = _cameras(joints, wrist, there, rng)
