@@ -6,8 +6,8 @@ Only the verb that was asked for is imported, so that `figop --help` and error m
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
-import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +17,7 @@ from typing import Any
 
 from edge import __version__
 from edge.errors import FigopError
+from edge.stdout import StdoutError, guarded
 
 AddParser = Callable[[Any], None]
 
@@ -46,6 +47,21 @@ PARTLY, USER_ERROR, PIPE_CLOSED, INTERRUPTED, TERMINATED = 1, 2, 141, 130, 143
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a verb; returns the exit code. User errors become one sentence on stderr."""
+    try:
+        with guarded() as stdout:
+            try:
+                return _main(argv)
+            except BrokenPipeError:  # the reader of our output has gone, as in `figop ... | head`
+                stdout.silence()
+                return PIPE_CLOSED
+    except StdoutError as error:  # what was asked for is done, but not told
+        _complain(str(error))
+        return PARTLY
+    except BrokenPipeError:  # found by the last flush
+        return PIPE_CLOSED
+
+
+def _main(argv: Sequence[str] | None) -> int:
     args = list(sys.argv[1:] if argv is None else argv)
     verb = args[0] if args else "--help"
     terminated: list[int] = []
@@ -68,14 +84,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             if restore is not None:
                 signal.signal(signal.SIGTERM, restore)
         sys.stdout.flush()
+    except StdoutError:
+        raise
     except FigopError as error:
         _complain(str(error))
         return USER_ERROR
     except KeyboardInterrupt:
         code = INTERRUPTED
-    except BrokenPipeError:  # the reader of our output has gone, as in `figop ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return PIPE_CLOSED
     return TERMINATED if terminated and code == INTERRUPTED else code
 
 
@@ -149,7 +164,9 @@ def _help_of(name: str, entry: metadata.EntryPoint) -> str:
 
 
 def _complain(sentence: str) -> None:
-    print(f"figop: {sentence}", file=sys.stderr)
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):  # nobody is left to tell
+            print(f"figop: {sentence}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

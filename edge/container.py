@@ -43,8 +43,23 @@ def cut_short(path: Path) -> bool:
             case "webm":
                 return _webm_end(file) > size
             case "gif":
-                file.seek(max(0, size - 64))
-                return b"\x3b" not in file.read()
+                file.seek(max(0, size - 64))  # some writers pad with zeros behind the trailer
+                return not file.read().rstrip(b"\0").endswith(b"\x3b")
+    return False
+
+
+def whole(path: Path) -> bool:
+    """Whether an mp4, webm or mkv of our own making ends exactly where its container says; False if it does not say.
+
+    FFmpeg fills the length in when all else is on the disk, so a disk that was full for a moment shows as well.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        match kind(path):
+            case "mp4":
+                return _mp4_end(file, size) == size
+            case "webm":
+                return _webm_end(file) == size
     return False
 
 

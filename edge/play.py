@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -29,12 +33,20 @@ class StreamCaptioner(Protocol):
 
 @dataclass(slots=True)
 class Outcome:
-    """How a stream went: frames and final captions, the first thing that went wrong, whether the user ended it."""
+    """How a stream went.
+
+    Attributes:
+        frames, captions: how many frames were taken, how many final captions said.
+        error: the first thing that went wrong.
+        interrupted: the user ended it.
+        written: the files that are whole.
+    """
 
     frames: int = 0
     captions: int = 0
     error: FigopError | None = None
     interrupted: bool = False
+    written: list[Path] = field(default_factory=list)
 
 
 def play(
@@ -72,8 +84,11 @@ def play(
         stream.tell_dropped(source.dropped, last=True)
         stream.emit(None, None, captioner.flush())
     finally:
-        source.close()
-        stream.close()
+        with _undisturbed():
+            try:
+                source.close()
+            finally:
+                stream.close()
     return stream.outcome
 
 
@@ -123,11 +138,31 @@ class _Stream:
         self.emit(None, None, [Dropped(name, now, now, count, source="tracker", reason=reason, count=count)])
 
     def close(self) -> None:
-        for sink in self._sinks:
-            try:
-                sink.close()
-            except SinkError as error:
-                self.outcome.error = self.outcome.error or error
+        with contextlib.ExitStack() as rest:  # closes them all, in order, whatever else one of them raises
+            for index, sink in reversed(list(enumerate(self._sinks))):
+                rest.callback(self._close, index, sink)
+
+    def _close(self, index: int, sink: Sink) -> None:
+        try:
+            path = sink.close()
+        except SinkError as error:
+            self.outcome.error = self.outcome.error or error
+        else:
+            if path is not None and index not in self._broken:
+                self.outcome.written.append(path)
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ignore Ctrl-C and SIGTERM while files are finished: a second one would leave halves behind."""
+    kept = {}
+    if threading.current_thread() is threading.main_thread():
+        kept = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
 def realtime(

@@ -6,10 +6,8 @@ Arrays: see `Recording`. Absent arrays are all-NaN (floats) or empty.
 
 from __future__ import annotations
 
-import os
-import tempfile
-import zipfile
-from collections.abc import Iterable, Iterator
+import io
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import SinkError, SourceError
+from edge.files import write_whole
 from edge.hands.frame import VIEWS, Array, HandFrame
 
 RECORDING_SCHEMA = 1
@@ -117,16 +116,10 @@ class Recording:
         arrays["image_size"] = np.asarray(self.image_size, np.int64)
         arrays["label_names"] = np.asarray(self.label_names or [], dtype=str)
         arrays["captions"] = np.asarray(self.captions or [], dtype=str)
+        packed = io.BytesIO()  # not the file itself: an archive that the disk cuts off complains when collected
+        np.savez_compressed(packed, **arrays)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, suffix=".part", delete=False) as part:
-                try:
-                    np.savez_compressed(part, **arrays)
-                    part.flush()
-                    os.replace(part.name, path)
-                except BaseException:
-                    Path(part.name).unlink(missing_ok=True)
-                    raise
+            write_whole(path, packed.getvalue())
         except OSError as error:
             raise SinkError(f"The recording {path} could not be written: {error.strerror or error}.") from error
 
@@ -135,63 +128,104 @@ class Recording:
         """Read and check a recording. Raises SourceError naming what is wrong with it."""
         path = Path(path)
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            stored = np.load(path, allow_pickle=False)
+            if not isinstance(stored, np.lib.npyio.NpzFile):
+                raise ValueError("it holds one array alone")
+            with stored:
                 data = {name: stored[name] for name in stored.files}
         except FileNotFoundError as error:
             raise SourceError(f"There is no recording at {path}.") from error
-        except (OSError, ValueError, zipfile.BadZipFile, EOFError, KeyError) as error:
-            raise SourceError(f"{path} is not a readable recording (.npz): {error}.") from error
+        except Exception as error:  # a damaged file raises anything: zip, zlib, bz2, lzma, struct, numpy, no memory
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise SourceError(f"{path} is not a readable recording (.npz): {reason}.") from error
         return cls._from_arrays(data, path)
 
     @classmethod
-    def _from_arrays(cls, data: dict[str, Any], path: Path) -> Recording:
+    def _from_arrays(cls, data: Mapping[str, Any], path: Path) -> Recording:
         if "t_ns" not in data or "schema" not in data:
             raise SourceError(f"{path} is not a figop recording: it has no t_ns or no schema.")
-        schema = int(data["schema"])
+        read = _Reader(data, path)
+        schema = int(read.whole("schema", (), 0))
         if schema > RECORDING_SCHEMA:
             raise SourceError(
                 f"{path} is a recording of schema {schema}; this figop reads up to {RECORDING_SCHEMA}: update figop."
             )
-        t_ns = np.asarray(data["t_ns"], np.int64)
+        t_ns = read.whole("t_ns", (None,), 0)
         count = len(t_ns)
-        shapes = {"landmarks": (2, 21, 3), "world": (2, 21, 3), "wrist": (2, 3)}
-        arrays: dict[str, Any] = {
-            name: np.asarray(data.get(name, _nans(count, *shape)), np.float32) for name, shape in shapes.items()
-        }
-        _check_shapes(arrays, shapes, count, path)
-        if "presence" in data:
-            arrays["presence"] = np.asarray(data["presence"], np.float32)
-        else:  # whoever has coordinates is there
-            seen = np.isfinite(arrays["world"][:, :, 0, 0]) | np.isfinite(arrays["landmarks"][:, :, 0, 0])
-            arrays["presence"] = seen.astype(np.float32)
-        _check_shapes(arrays, {"presence": (2,)}, count, path)
-        default_ids = np.where(arrays["presence"] > 0, np.arange(2), -1)
-        arrays["track_id"] = np.asarray(data.get("track_id", default_ids), np.int32)
-        _check_shapes(arrays, {"track_id": (2,)}, count, path)
-        view = str(data.get("view", "facing"))
+        landmarks = read.numbers("landmarks", (count, 2, 21, 3), np.nan)
+        world = read.numbers("world", (count, 2, 21, 3), np.nan)
+        # whoever has coordinates is there
+        seen = np.isfinite(world[:, :, 0, 0]) | np.isfinite(landmarks[:, :, 0, 0])
+        presence = read.numbers("presence", (count, 2), seen)
+        view = read.text("view", "facing")
         if view not in VIEWS:
             raise SourceError(f"{path}: the view must be one of {', '.join(VIEWS)}, found {view!r}.")
-        size = [int(v) for v in np.asarray(data.get("image_size", (0, 0))).ravel()]
+        size = read.whole("image_size", (2,), 0)
+        keyframes = read.whole("keyframes", (None,), 0)
+        if len(keyframes) and not (keyframes.min() >= 0 and keyframes.max() < count):
+            raise SourceError(f"{path}: keyframes must number the {count} frames from 0, found {keyframes.tolist()}.")
         return cls(
             t_ns=t_ns,
-            **arrays,
-            image_size=(size[0], size[1]),
-            mirrored=bool(data.get("mirrored", False)),
+            landmarks=landmarks,
+            world=world,
+            wrist=read.numbers("wrist", (count, 2, 3), np.nan),
+            presence=presence,
+            track_id=read.whole("track_id", (count, 2), np.where(presence > 0, np.arange(2), -1)).astype(np.int32),
+            image_size=(int(size[0]), int(size[1])),
+            mirrored=read.flag("mirrored"),
             view=view,
-            keyframes=np.asarray(data.get("keyframes", np.zeros(0)), np.int64),
-            appearance=np.asarray(data.get("appearance", np.zeros((0, 2, 0))), np.float32),
-            appearance_digest=str(data.get("appearance_digest", "")),
-            events=np.asarray(data.get("events", np.zeros((0, 4))), np.int64),
-            label_names=tuple(str(v) for v in data.get("label_names", ())),
-            captions=tuple(str(v) for v in data.get("captions", ())),
-            score_json=str(data.get("score_json", "")),
+            keyframes=keyframes,
+            appearance=read.numbers("appearance", (len(keyframes), 2, None), np.nan),
+            appearance_digest=read.text("appearance_digest", ""),
+            events=read.whole("events", (None, 4), 0),
+            label_names=read.texts("label_names"),
+            captions=read.texts("captions"),
+            score_json=read.text("score_json", ""),
         )
 
 
-def _check_shapes(arrays: dict[str, Any], shapes: dict[str, tuple[int, ...]], count: int, path: Path) -> None:
-    """Raise SourceError for the first array that does not fit the time stamps."""
-    for name, shape in shapes.items():
-        if arrays[name].shape != (count, *shape):
-            raise SourceError(
-                f"{path}: {name} has the shape {arrays[name].shape}, but {count} time stamps need {(count, *shape)}."
-            )
+#: None = any length; an array that is absent is as short there as it can be
+_Shape = tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Arrays of a file, checked for type and shape. Every method raises SourceError naming the array."""
+
+    data: Mapping[str, Any]
+    path: Path
+
+    def whole(self, name: str, shape: _Shape, absent: Any) -> NDArray[np.int64]:
+        """Integers, and stored as such: seconds as floats would silently become whole ones."""
+        found = self._array(name, shape, np.asarray(absent, np.int64), "iu", "whole numbers")
+        if found.dtype.kind == "u" and found.size and found.max() > np.iinfo(np.int64).max:
+            raise SourceError(f"{self.path}: {name} holds numbers above 63 bits.")
+        return found.astype(np.int64)
+
+    def numbers(self, name: str, shape: _Shape, absent: Any) -> Array:
+        found = self._array(name, shape, np.asarray(absent, np.float32), "fiub", "numbers")
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and counts as not finite later
+            return found.astype(np.float32)
+
+    def text(self, name: str, absent: str) -> str:
+        return str(self._array(name, (), np.asarray(absent), "U", "text"))
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        return tuple(str(v) for v in self._array(name, (None,), np.asarray(""), "U", "texts"))
+
+    def flag(self, name: str) -> bool:
+        return bool(self._array(name, (), np.asarray(False), "biu", "true or false"))
+
+    def _array(self, name: str, shape: _Shape, absent: NDArray[Any], kinds: str, what: str) -> NDArray[Any]:
+        if name not in self.data:
+            return np.broadcast_to(absent, [length or 0 for length in shape])
+        found = np.asarray(self.data[name])
+        if found.dtype.kind not in kinds and found.size:  # numpy makes an empty list an array of floats
+            raise SourceError(f"{self.path}: {name} must hold {what}, found {found.dtype}.")
+        fits = len(found.shape) == len(shape) and all(
+            length in (None, n) for n, length in zip(found.shape, shape, strict=True)
+        )
+        if not fits:
+            wanted = " x ".join("any" if length is None else str(length) for length in shape) or "a single value"
+            raise SourceError(f"{self.path}: {name} has the shape {found.shape}, but {wanted} is needed.")
+        return found

@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import queue
-import tempfile
 import textwrap
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +23,7 @@ from edge import container
 from edge.cv import load_cv2
 from edge.errors import FigopError, SinkError
 from edge.events import Caption, Event
+from edge.files import write_whole
 from edge.hands.frame import HandFrame
 from edge.recording import Recording
 from edge.timeline import Timeline, bends
@@ -56,8 +56,11 @@ class Sink(Protocol):
         """One frame (None: not used, or a source without pictures) and what it gave rise to. Raises SinkError."""
         ...
 
-    def close(self) -> None:
-        """Finish the output. Called once, also after a failure elsewhere. Raises SinkError."""
+    def close(self) -> Path | None:
+        """Finish the output and tell its file, None where there is none.
+
+        Called once, also after a failure elsewhere. Raises SinkError.
+        """
         ...
 
 
@@ -88,11 +91,12 @@ class _TextFile:
             raise _refused(self.path, error) from error
         self._good = self._file.tell()
 
-    def close(self) -> None:
+    def close(self) -> Path:
         try:
             self._file.close()
         except OSError as error:
             raise _refused(self.path, error) from error
+        return self.path
 
 
 class JsonLines:
@@ -105,8 +109,8 @@ class JsonLines:
         for event in events:
             self._file.append(json.dumps(event.to_dict(), ensure_ascii=False, allow_nan=False) + "\n")
 
-    def close(self) -> None:
-        self._file.close()
+    def close(self) -> Path:
+        return self._file.close()
 
 
 class Subtitles:
@@ -143,8 +147,8 @@ class Subtitles:
         comma = "." if self._vtt else ","
         return f"{self._count}\n{_stamp(start, comma)} --> {_stamp(end, comma)}\n{lines}\n\n"
 
-    def close(self) -> None:
-        self._file.close()
+    def close(self) -> Path:
+        return self._file.close()
 
 
 def _stamp(seconds: float, comma: str) -> str:
@@ -171,8 +175,11 @@ class OverlayVideo:
         self._held: Sequence[Event] = ()
         self._queue: queue.Queue[tuple[Rgb, int] | None] = queue.Queue(maxsize=8)
         self._thread: threading.Thread | None = None
+        self._failure: Exception | None = None
 
     def write(self, rgb: Rgb | None, hands: HandFrame | None, events: Sequence[Event]) -> None:
+        if self._failure is not None:
+            raise self._not_encoded(self._failure)
         self._held = [*self._held, *events]
         if hands is None:
             return
@@ -217,28 +224,39 @@ class OverlayVideo:
     def _encode(self) -> None:
         last: Rgb | None = None
         while (item := self._queue.get()) is not None:
-            picture, behind = item
-            bgr = np.ascontiguousarray(picture[:, :, ::-1])
-            for _ in range(behind):
-                self._writer.write(bgr if last is None else last)
-            self._writer.write(bgr)
-            last = bgr
+            if self._failure is not None:  # goes on taking pictures, or write() would wait for room in the queue
+                continue
+            try:
+                picture, behind = item
+                bgr = np.ascontiguousarray(picture[:, :, ::-1])
+                for _ in range(behind):
+                    self._writer.write(bgr if last is None else last)
+                self._writer.write(bgr)
+                last = bgr
+            except Exception as error:  # raised by write() or close(), where somebody hears it
+                self._failure = error
 
-    def close(self) -> None:
+    def _not_encoded(self, error: Exception) -> SinkError:
+        return SinkError(f"{self._path} could not be encoded ({error}) and was removed.")
+
+    def close(self) -> Path | None:
         if self._writer is None or self._thread is None:
-            return
+            return None
         self._queue.put(None)
         self._thread.join()
         self._writer.release()
         try:
-            # OpenCV does not report failed writes: a full disk shows as a container that ends too early
-            if container.cut_short(self._part) or self._part.stat().st_size == 0:
+            if self._failure is not None:
+                raise self._not_encoded(self._failure) from self._failure
+            # OpenCV does not report failed writes: a full disk shows as a container without its true length
+            if not container.whole(self._part):
                 raise SinkError(f"{self._path} could not be written to its end (disk full?) and was removed.")
             os.replace(self._part, self._path)
         except OSError as error:
             raise _refused(self._path, error) from error
         finally:
             self._part.unlink(missing_ok=True)
+        return self._path
 
 
 @contextlib.contextmanager
@@ -274,35 +292,22 @@ class ScorePicture:
             self._times.append(hands.t)
             self._bends.append(bends(hands).astype(np.float32))
 
-    def close(self) -> None:
+    def close(self) -> Path | None:
         from edge.scoreplot import Bends, draw_score
 
         if not self._times:
-            return
+            return None
         cv2 = load_cv2()
         shown = Bends(np.asarray(self._times), np.stack(self._bends))
         picture = draw_score(self._timeline, self._times[0], self._times[-1], self._title, shown)
         done, data = cv2.imencode(".png", np.ascontiguousarray(picture[:, :, ::-1]))
         if not done:
             raise SinkError(f"{self._path} could not be encoded as PNG.")
-        write_whole(self._path, data.tobytes())
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file at once: a reader sees all of it or the old one. Raises SinkError."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as part:
-            try:
-                part.write(data)
-                part.flush()
-                os.chmod(part.name, 0o644)
-                os.replace(part.name, path)
-            except BaseException:
-                Path(part.name).unlink(missing_ok=True)
-                raise
-    except OSError as error:
-        raise _refused(path, error) from error
+        try:
+            write_whole(self._path, data.tobytes())
+        except OSError as error:
+            raise _refused(self._path, error) from error
+        return self._path
 
 
 class RecordingFile:
@@ -318,9 +323,11 @@ class RecordingFile:
         if hands is not None:
             self._frames.append(hands)
 
-    def close(self) -> None:
-        if self._frames:
-            Recording.from_frames(self._frames, **self._about).save(self._path)
+    def close(self) -> Path | None:
+        if not self._frames:
+            return None
+        Recording.from_frames(self._frames, **self._about).save(self._path)
+        return self._path
 
 
 def check_paths(paths: Mapping[str, Path], *, force: bool, source: Path | None = None) -> None:

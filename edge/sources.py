@@ -193,7 +193,10 @@ class FolderSource(_Base):
         read = 0
         for index, file in enumerate(self._files):
             # keeps 16 bits, obeys the EXIF orientation; imdecode rather than imread for non-ASCII paths on Windows
-            data = np.fromfile(file, np.uint8)
+            try:
+                data = np.fromfile(file, np.uint8)
+            except OSError:  # a folder of that name, a dangling link, no permission, gone since
+                data = np.zeros(0, np.uint8)
             flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
             frame = cv2.imdecode(data, flags) if data.size else None
             if frame is None:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.errors import RuntimeUnavailable
+from edge.files import write_whole
 
 Progress = Callable[[str], None]
 
@@ -129,6 +130,8 @@ def ensure_networks(
     wanted = list(variants)
     rows = [row for variant in wanted for row in _variant(variant)]
     folder = cache_folder()
+    if wheel is not None and not Path(wheel).is_file():  # also when it is not needed: a typing error is told at once
+        raise RuntimeUnavailable(f"There is no wheel at {wheel}.")
     missing = [row for row in rows if not _intact(folder / row.name, row.sha256)]
     if not missing:
         progress(f"hand networks are in {folder}")
@@ -179,16 +182,7 @@ def _store(data: bytes, row: Network, folder: Path) -> None:
     if (found := sha256(data)) != row.sha256:
         raise RuntimeUnavailable(f"{row.name} has the sha256 {found[:12]}..., expected {row.sha256[:12]}....")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=row.name, suffix=".part", delete=False) as part:
-            try:
-                part.write(data)
-                part.close()
-                os.chmod(part.name, 0o644)  # the temporary file is private, a shared cache must not be
-                os.replace(part.name, folder / row.name)
-            except BaseException:
-                Path(part.name).unlink(missing_ok=True)
-                raise
+        write_whole(folder / row.name, data)
     except OSError as error:
         reason = error.strerror or str(error)
         raise RuntimeUnavailable(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,11 @@ def run(args: argparse.Namespace) -> int:
     from edge.sources import open_source
 
     outcome = caption_source(open_source(args.file, fps=args.fps), args, where=args.file)
-    return finish(outcome, args, _next(args))
+    return finish(outcome, args, _next(args, outcome.written))
 
 
-def _next(args: argparse.Namespace) -> str:
-    written = outputs(args)
-    if "overlay" in written:
-        return f"play {shell(written['overlay'])} in any browser"
+def _next(args: argparse.Namespace, written: Sequence[Path]) -> str:
+    overlay = outputs(args).get("overlay")
+    if overlay is not None and overlay in written:
+        return f"play {shell(overlay)} in any browser"
     return f"figop caption {shell(args.file)} -o out"

@@ -152,7 +152,14 @@ def terminal(source: Source) -> Sink:
 
     from edge.terminal import Terminal
 
-    return Terminal(Console(highlight=False), source.name, total=source.count, live=source.live)
+    class Piped(Console):
+        """Leaves a closed pipe to `edge.cli`, which ends with the same code for every verb and format."""
+
+        def on_broken_pipe(self) -> None:
+            self.quiet = True
+            raise BrokenPipeError
+
+    return Terminal(Piped(highlight=False), source.name, total=source.count, live=source.live)
 
 
 def finish(outcome: Outcome, args: argparse.Namespace, next_command: str) -> int:
@@ -160,9 +167,8 @@ def finish(outcome: Outcome, args: argparse.Namespace, next_command: str) -> int
     from edge.cli import INTERRUPTED, PARTLY
 
     if not args.json:
-        for path in outputs(args).values():
-            if path.exists():
-                print(f"wrote {path}")
+        for path in outcome.written:
+            print(f"wrote {path}")
         if not outcome.captions and outcome.frames and not outcome.error:
             print(f"No finger motion was seen in {outcome.frames} frames.")
     if outcome.error is not None:

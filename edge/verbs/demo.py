@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from edge.verbs.common import add_captioning, add_json, add_outputs, caption_source, finish, shell
+from edge.verbs.common import add_captioning, add_json, add_outputs, caption_source, finish, outputs, shell
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     from edge.sources import open_source
 
     outcome = caption_source(open_source(CLIP), args, where=CLIP)
-    code = finish(
-        outcome, args, f"open {shell(args.out / 'overlay.webm')} in a browser, then: figop run --camera 0 --view"
-    )
+    overlay = outputs(args)["overlay"]
+    look = f"open {shell(overlay)} in a browser, then: " if overlay in outcome.written else ""
+    code = finish(outcome, args, f"{look}figop run --camera 0 --view")
     return code or (0 if outcome.captions else PARTLY)

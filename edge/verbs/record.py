@@ -31,4 +31,5 @@ def run(args: argparse.Namespace) -> int:
 
     source: Source = open_source(args.input, fps=args.fps) if args.input else CameraSource(args.camera, fps=args.fps)
     outcome = caption_source(source, args, seconds=args.seconds, where=args.input)
-    return finish(outcome, args, f"figop replay {shell(args.record)}")
+    again = f"figop record {shell(args.record)}" + (f" --input {shell(args.input)}" if args.input else "")
+    return finish(outcome, args, f"figop replay {shell(args.record)}" if args.record in outcome.written else again)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from edge.sinks import Sink
-from edge.verbs.common import add_captioning, add_json, add_outputs, caption_source, finish, outputs, positive
+from edge.verbs.common import add_captioning, add_json, add_outputs, caption_source, finish, outputs, positive, shell
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -42,4 +42,8 @@ def run(args: argparse.Namespace) -> int:
 
     outcome = caption_source(source, args, extra=live_view, seconds=args.seconds)
     kept = outputs(args).get("record")
-    return finish(outcome, args, f"figop replay {kept}" if kept else "figop record hands.npz --seconds 10")
+    return finish(
+        outcome,
+        args,
+        f"figop replay {shell(kept)}" if kept in outcome.written else "figop record hands.npz --seconds 10",
+    )

@@ -197,12 +197,7 @@ def _nearly_full(self, path):
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of the file size are POSIX")
 def test_files_that_may_not_grow_leave_readable_ones(tmp_path):
     altered()
-    code = (
-        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))\n"
-        "from edge.cli import main; sys.exit(main(['replay', 'in.npz', '-o', 'out']))"
-    )
-    env = {**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(cli.__file__))}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=False)
+    done = limited(3000, "replay", "in.npz", "-o", "out")
     assert done.returncode == 1
     assert "File too large" in done.stderr
     assert "Traceback" not in done.stderr
@@ -233,3 +228,88 @@ def test_options_that_make_no_sense():
         with pytest.raises(SystemExit) as caught:
             figop("caption", "a.mp4", *wrong)
         assert caught.value.code == 2
+
+
+def limited(limit, *args):
+    """figop in a process whose files may not grow beyond so many bytes."""
+    code = (
+        f"import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
+        f"from edge.cli import main; sys.exit(main({list(args)!r}))"
+    )
+    env = {**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(cli.__file__))}
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=False)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of the file size are POSIX")
+@pytest.mark.parametrize("old", [False, True], ids=["new", "force"])
+def test_a_disk_that_fills_while_the_overlay_is_written(tmp_path, old):
+    Recording.from_frames([replace_time(f, i) for i, f in enumerate([*MADE.frames()] * 3)]).save("in.npz")
+    if old:
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "overlay.webm").write_text("of last time")
+    done = limited(100_000, "replay", "in.npz", "-o", "out", "--force")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line == "figop: out/overlay.webm could not be written to its end (disk full?) and was removed."
+    assert "wrote out/events.jsonl" in done.stdout
+    assert "overlay.webm" not in done.stdout
+    assert not list((tmp_path / "out").glob(".*")), "no half file is left"
+
+
+def replace_time(frame, index):
+    return replace(frame, t_ns=index * 50_000_000)
+
+
+def test_an_interrupt_before_the_first_frame_names_no_file(monkeypatch, capsys):
+    altered()
+
+    def interrupted(self):
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr("edge.sources.RecordingSource.__iter__", interrupted)
+    assert figop("caption", "in.npz", "-o", "out") == 130
+    out = capsys.readouterr().out
+    assert "overlay.webm" not in out
+    assert "score.png" not in out
+    monkeypatch.setattr("edge.sources.VideoSource.__iter__", interrupted)
+    capsys.readouterr()
+    for args, named in ((("demo", "--out", "e"), "overlay.webm"), (("record", "r.npz", "--input", "v.webm"), "replay")):
+        write_video_like_made("v.webm")
+        assert figop(*args) == 130
+        assert named not in capsys.readouterr().out
+
+
+def shell_line(line):
+    main = f"{sys.executable} -c 'import sys; from edge.cli import main; sys.exit(main(sys.argv[1:]))'"
+    env = {**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(cli.__file__))}
+    command = line.replace("figop", main)
+    return subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=env, check=False)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("to", [">/dev/full", ">&-"])
+@pytest.mark.parametrize("args", ["replay in.npz -o out", "replay in.npz -o out --json", "--help", "replay --help"])
+def test_a_stdout_that_takes_nothing_is_one_sentence(to, args):
+    altered()
+    done = shell_line(f"figop {args} {to}")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("figop: Standard output ")
+    if "out" in args:
+        assert len(events()) >= 1
+        assert cv2.VideoCapture("out/overlay.webm").read()[0], "files are finished all the same"
+
+
+@pytest.mark.parametrize("args", ["replay in.npz", "replay in.npz --json", "--help"])
+def test_a_reader_that_has_enough_ends_figop_quietly(args):
+    altered()
+    code = f"from edge.cli import main; import sys; sys.exit(main({args.split()!r}))"
+    env = {**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(cli.__file__))}
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run([sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, env=env, check=False)
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")

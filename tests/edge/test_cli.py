@@ -332,3 +332,62 @@ def test_sinks_are_closed_even_when_figop_itself_fails(npz):
     with pytest.raises(ZeroDivisionError):
         play(RecordingSource(npz), Broken(), [sink])
     assert closed == [True]
+
+
+def test_a_second_interrupt_while_files_are_finished_is_ignored(npz):
+    import os
+    import signal
+
+    told = []
+
+    class Slow:
+        def write(self, rgb, hands, events):
+            """Nothing."""
+
+        def close(self):
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGTERM)
+            told.append("closed")
+
+    class Quiet:
+        last = None
+
+        def push(self, frame, t_ns=None):
+            raise KeyboardInterrupt
+
+        def flush(self):
+            return []
+
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    outcome = play(RecordingSource(npz), Quiet(), [Slow(), Slow()])
+    assert outcome.interrupted
+    assert told == ["closed", "closed"]
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_every_sink_is_closed_whatever_the_first_one_raises(npz):
+    closed = []
+
+    class Ends:
+        last = None
+
+        def push(self, frame, t_ns=None):
+            return []
+
+        def flush(self):
+            return []
+
+    class Sink:
+        def __init__(self, name):
+            self.name = name
+
+        def write(self, rgb, hands, events):
+            """Nothing."""
+
+        def close(self):
+            closed.append(self.name)
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        play(RecordingSource(npz), Ends(), [Sink("a"), Sink("b")])
+    assert closed == ["a", "b"]

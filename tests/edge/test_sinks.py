@@ -2,13 +2,17 @@
 
 import errno
 import json
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from edge import sinks
+from edge import container, files
 from edge.errors import SinkError
 from edge.events import Caption, Dropped
 from edge.hands.frame import HandFrame
@@ -185,9 +189,9 @@ def test_write_whole_leaves_the_old_file_when_it_fails(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(sinks.os, "replace", full)
-    with pytest.raises(SinkError, match="No space left"):
-        sinks.write_whole(path, b"new")
+    monkeypatch.setattr(files.os, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        files.write_whole(path, b"new")
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("a.png", b"old")]
 
 
@@ -219,3 +223,70 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
     for make in (JsonLines, lambda path: Subtitles(path, "srt")):
         with pytest.raises(SinkError, match="could not be written"):
             make(tmp_path / "file" / "e")
+
+
+FILL = """
+import resource, sys
+import numpy as np
+from pathlib import Path
+from edge.hands.frame import HandFrame
+from edge.sinks import OverlayVideo
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
+sink, noise = OverlayVideo(Path(sys.argv[1]), fps=10.0), np.random.default_rng(0)
+for i in range(8):
+    sink.write(noise.integers(0, 255, (240, 320, 3), np.uint8), HandFrame(t_ns=i * 10**8, image_size=(320, 240)), [])
+print(sink.close())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of the file size are POSIX")
+@pytest.mark.parametrize("suffix", [".webm", ".mkv", ".mp4"])
+def test_a_full_disk_is_noticed_in_every_container(tmp_path, suffix):
+    def fill(limit):
+        env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+        command = [sys.executable, "-c", FILL, f"o{suffix}", str(limit)]
+        return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+
+    assert fill(10**8).stdout == f"o{suffix}\n"
+    whole = tmp_path / f"o{suffix}"
+    assert container.whole(whole)
+    size = whole.stat().st_size
+    whole.unlink()
+    for limit in (1000, 100_000, size - 1):
+        assert f"o{suffix} could not be written to its end (disk full?) and was removed." in fill(limit).stderr
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_an_encoder_that_fails_is_an_error_and_never_blocks(tmp_path):
+    sink = OverlayVideo(tmp_path / "o.webm", fps=10.0)
+    sink.write(rgb(), frame(0.0), [])
+
+    def fails(picture):
+        raise MemoryError("no room")
+
+    real, sink._writer = (
+        sink._writer,
+        type("Writer", (), {"write": staticmethod(fails), "release": lambda self: None})(),
+    )
+
+    def go_on():
+        for i in range(1, 1000):
+            sink.write(rgb(), frame(i / 10), [])
+
+    with pytest.raises(SinkError, match=r"o\.webm could not be encoded \(no room\)"):
+        go_on()
+    real.release()
+    with pytest.raises(SinkError, match="could not be encoded"):
+        sink.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sinks_tell_what_they_wrote(tmp_path):
+    paths = {"events": tmp_path / "e", "overlay": tmp_path / "o.webm", "score": tmp_path / "s.png"}
+    paths["record"] = tmp_path / "r.npz"
+    made = open_sinks(paths, title="", fps=10, view="facing")
+    assert [sink.close() for sink in made] == [tmp_path / "e", None, None, None]
+    made = open_sinks(paths, title="", fps=10, view="facing")
+    for sink in made:
+        sink.write(rgb(), frame(), [said()])
+    assert [sink.close() for sink in made] == [*paths.values()]

@@ -242,3 +242,21 @@ def test_picture_times_are_whole_nanoseconds(tmp_path):
     assert isinstance(item, Picture)
     assert isinstance(item.t_ns, int)
     assert sources.DEFAULT_FPS == 30.0
+
+
+def test_a_folder_and_a_dangling_link_among_the_pictures_are_counted(tmp_path):
+    cv2.imwrite(str(tmp_path / "0.png"), np.zeros((48, 64, 3), np.uint8))
+    (tmp_path / "1.png").mkdir()
+    (tmp_path / "2.png").symlink_to(tmp_path / "gone.png")
+    source = FolderSource(tmp_path, fps=10)
+    assert [i.t_ns for i in source] == [0]
+    assert source.dropped == {"unreadable": 2}
+
+
+def test_a_gif_cut_off_behind_a_semicolon_is_called_cut(tmp_path):
+    path = tmp_path / "a.gif"
+    end = GIF.rindex(b"\x21\xf9")  # the last frame's own block
+    path.write_bytes(GIF[:end] + b"\x3b" + GIF[end : end + 30])
+    assert container.cut_short(path)
+    path.write_bytes(GIF + bytes(9))
+    assert not container.cut_short(path), "padded"

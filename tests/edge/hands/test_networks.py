@@ -165,3 +165,9 @@ def test_reading_out_the_feature_leaves_the_four_heads_bit_equal(variant, width)
     assert plain.keys() == grafted.keys()
     for name, value in plain.items():
         np.testing.assert_array_equal(value, grafted[name])
+
+
+def test_a_wheel_that_is_not_there_is_told_even_when_it_is_not_needed(world):
+    networks.ensure_networks()
+    with pytest.raises(RuntimeUnavailable, match=r"There is no wheel at nope\.whl"):
+        networks.ensure_networks(wheel="nope.whl")
