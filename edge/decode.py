@@ -47,7 +47,7 @@ class DecodeSettings:
     sure: float = 0.55
     together_s: float = 0.20
     moves: float = 0.5
-    rests: float = 0.15
+    rests: float = 0.4
 
 
 class Paths:
