@@ -237,7 +237,7 @@ class OverlayVideo:
                 self._failure = error
 
     def _not_encoded(self, error: Exception) -> SinkError:
-        return SinkError(f"{self._path} could not be encoded ({error}) and was removed.")
+        return SinkError(f"{self._path} could not be encoded ({error}); no half of it is kept.")
 
     def close(self) -> Path | None:
         if self._writer is None or self._thread is None:
@@ -250,7 +250,7 @@ class OverlayVideo:
                 raise self._not_encoded(self._failure) from self._failure
             # OpenCV does not report failed writes: a full disk shows as a container without its true length
             if not container.whole(self._part):
-                raise SinkError(f"{self._path} could not be written to its end (disk full?) and was removed.")
+                raise SinkError(f"{self._path} could not be written to its end (disk full?); no half of it is kept.")
             os.replace(self._part, self._path)
         except OSError as error:
             raise _refused(self._path, error) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 import threading
 import time
@@ -194,8 +195,9 @@ class FolderSource(_Base):
         for index, file in enumerate(self._files):
             # keeps 16 bits, obeys the EXIF orientation; imdecode rather than imread for non-ASCII paths on Windows
             try:
-                data = np.fromfile(file, np.uint8)
-            except OSError:  # a folder of that name, a dangling link, no permission, gone since
+                # no folder of that name, no dangling link, and no pipe to wait for
+                data = np.fromfile(file if file.is_file() else os.devnull, np.uint8)
+            except OSError:  # no permission, or gone since
                 data = np.zeros(0, np.uint8)
             flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
             frame = cv2.imdecode(data, flags) if data.size else None

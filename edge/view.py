@@ -45,6 +45,8 @@ class LiveView:
         self._origin: float | None = None
         self._drawn = float("-inf")
         self._shared = _Shared()
+        if not 0 <= port <= 65535:
+            raise SinkError(f"The live view's port must be from 0 to 65535, found {port}.")
         try:
             self._server = _Server(("127.0.0.1", port), _Page)
         except OSError as error:

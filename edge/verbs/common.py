@@ -37,6 +37,14 @@ def positive(text: str) -> float:
     return value
 
 
+def port(text: str) -> int:
+    """A TCP port, 0 for any free one, for argparse."""
+    value = int(text)
+    if not 0 <= value <= 65535:
+        raise argparse.ArgumentTypeError(f"must be from 0 to 65535, found {text}")
+    return value
+
+
 def add_json(parser: argparse.ArgumentParser, what: str = "print events as JSON lines, nothing else") -> None:
     """--json, which every verb has."""
     parser.add_argument("--json", action="store_true", help=what)

@@ -8,7 +8,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from edge.sinks import Sink
-from edge.verbs.common import add_captioning, add_json, add_outputs, caption_source, finish, outputs, positive, shell
+from edge.verbs.common import (
+    add_captioning,
+    add_json,
+    add_outputs,
+    caption_source,
+    finish,
+    outputs,
+    port,
+    positive,
+    shell,
+)
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -18,7 +28,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--fps", type=positive, help="frames a second to ask of the camera")
     parser.add_argument("--seconds", type=positive, help="stop after so long (default: at Ctrl-C)")
     parser.add_argument("--view", action="store_true", help="show the picture as a page in a browser on this computer")
-    parser.add_argument("--view-port", type=int, default=8765, metavar="PORT", help="(default: %(default)s)")
+    parser.add_argument("--view-port", type=port, default=8765, metavar="PORT", help="(default: %(default)s)")
     add_captioning(parser)
     add_outputs(parser)
     add_json(parser)

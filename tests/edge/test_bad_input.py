@@ -223,7 +223,11 @@ def test_an_output_folder_that_cannot_be_written(tmp_path, capsys):
     assert "file/e.jsonl could not be written" in one_sentence(capsys)
 
 
-def test_options_that_make_no_sense():
+def test_options_that_make_no_sense(capsys):
+    with pytest.raises(SystemExit) as caught:
+        figop("run", "--view", "--view-port", "99999")
+    assert caught.value.code == 2
+    assert "--view-port: must be from 0 to 65535, found 99999" in capsys.readouterr().err
     for wrong in (["--fps", "0"], ["--fps", "nan"], ["--max-hands", "3"], ["--camera-view", "above"], ["--speed", "2"]):
         with pytest.raises(SystemExit) as caught:
             figop("caption", "a.mp4", *wrong)
@@ -250,7 +254,7 @@ def test_a_disk_that_fills_while_the_overlay_is_written(tmp_path, old):
     done = limited(100_000, "replay", "in.npz", "-o", "out", "--force")
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert line == "figop: out/overlay.webm could not be written to its end (disk full?) and was removed."
+    assert line == "figop: out/overlay.webm could not be written to its end (disk full?); no half of it is kept."
     assert "wrote out/events.jsonl" in done.stdout
     assert "overlay.webm" not in done.stdout
     assert not list((tmp_path / "out").glob(".*")), "no half file is left"
@@ -301,6 +305,7 @@ def test_a_stdout_that_takes_nothing_is_one_sentence(to, args):
         assert cv2.VideoCapture("out/overlay.webm").read()[0], "files are finished all the same"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes are POSIX")
 @pytest.mark.parametrize("args", ["replay in.npz", "replay in.npz --json", "--help"])
 def test_a_reader_that_has_enough_ends_figop_quietly(args):
     altered()

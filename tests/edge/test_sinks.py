@@ -253,7 +253,7 @@ def test_a_full_disk_is_noticed_in_every_container(tmp_path, suffix):
     size = whole.stat().st_size
     whole.unlink()
     for limit in (1000, 100_000, size - 1):
-        assert f"o{suffix} could not be written to its end (disk full?) and was removed." in fill(limit).stderr
+        assert f"o{suffix} could not be written to its end (disk full?); no half of it is kept." in fill(limit).stderr
         assert list(tmp_path.iterdir()) == []
 
 

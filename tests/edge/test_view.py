@@ -118,3 +118,9 @@ def test_a_port_in_use_is_one_sentence():
         taken.listen()
         with pytest.raises(SinkError, match="--view-port"):
             LiveView((96, 64), port=taken.getsockname()[1])
+
+
+@pytest.mark.parametrize("port", [-1, 99999])
+def test_a_port_that_no_computer_has_is_one_sentence(port):
+    with pytest.raises(SinkError, match=rf"from 0 to 65535, found {port}\."):
+        LiveView((96, 64), port=port)
