@@ -37,6 +37,7 @@ EXTRAS: Mapping[str, str] = {
     "scipy": "sim",
     "mediapipe": "mediapipe",
     "onnxruntime": "onnx",
+    "torch": "train",
     "tflite_runtime": "tflite",
     "onnx": "dev",
     "jsonschema": "dev",

@@ -22,13 +22,18 @@ def spreads(
     events: list[FingerEvent] = []
     while quiet:
         lead = max(quiet, key=lambda a: abs(a.run.change))
-        group = [a for a in quiet if a.run.change * lead.run.change > 0 and overlap(a.run, lead.run) > 0.4]
+        group = [lead, *(a for a in quiet if a is not lead and _with(a, lead))]
         numbers = sorted({a.finger for a in group} | {a.finger + 1 for a in group})
         names = tuple(FINGERS[i] for i in range(numbers[0], numbers[-1] + 1))
         motion = "spread" if lead.run.change > 0 else "close"
         events.append(event_of(hand, motion, names, span_of(group), s, size=abs(lead.run.change) * 5))
-        quiet = [a for a in quiet if overlap(a.run, lead.run) <= 0.4]
+        quiet = [a for a in quiet if a is not lead and overlap(a.run, lead.run) <= 0.4]
     return events
+
+
+def _with(atom: Atom, lead: Atom) -> bool:
+    """Whether a gap between two fingers changes as another one does, at the same time."""
+    return atom.run.change * lead.run.change > 0 and overlap(atom.run, lead.run) > 0.4
 
 
 def waves_of(atoms: Sequence[Atom], hand: str, s: RuleSettings) -> list[FingerEvent]:

@@ -80,8 +80,9 @@ Naming what fingers do in front of one ordinary camera, or in recorded landmarks
 Not for safety functions, medical judgement, or telling people apart.
 
 ## What went in
-{steps} steps ({minutes} minutes on two cores) on programs that figop's own simulator performed, with tracker noise
-measured on rendered training clips. No recording of a person went in. A fifth of the combinations of finger, motion
+Programs that figop's own simulator performed, with tracker noise measured on rendered training clips; about 1.5
+core-hours in several runs from one another's weights (the last of {steps} steps, {minutes} minutes), which a clean run
+of `figop train` is to replace. No recording of a person went in. A fifth of the combinations of finger, motion
 and contact were never shown.
 
 ## Limits

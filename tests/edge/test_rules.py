@@ -5,10 +5,15 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from edge.atoms import Atom, RuleSettings
+from edge.channels import Run
+from edge.compose import compose
 from edge.pipeline import Captioner
 from edge.rules import RuleRecogniser
-from edge.score import FINGERS, HANDS, SIDE_DIRECTIONS, FingerEvent
+from edge.score import FINGERS, HANDS, SIDE_DIRECTIONS, FingerEvent, check
 from tests.edge.stage import caption, finals, recording
 
 
@@ -194,3 +199,33 @@ def test_a_tap_that_the_stream_cuts_is_no_bend():
     captioner = Captioner(RuleRecogniser())
     events = [e for f in made.frames() if f.t < 1.2 for e in captioner.push(f)] + captioner.flush()
     assert {e.motion for e in finals(events)} <= {"tap", "touch"}
+
+
+def test_runs_of_no_length_compose():
+    """A run can open and close within one frame; it overlaps nothing, not even itself."""
+    atoms = [Atom("spread", f, Run(0.0, 20.0, 1.0, 1.0), (0.0,) * 5, (1.0,) * 4) for f in (1, 2)] + [
+        Atom("bend", f, Run(0.0, 90.0, 1.5, 1.5), (0.0,) * 5, (1.0,) * 4) for f in range(5)
+    ]
+    score = compose(atoms, "right", "facing", RuleSettings())
+    assert {e.motion for e in score} >= {"spread", "curl"}
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.001, 0.02, 0.1]))
+def test_garbage_makes_no_errors_and_no_invalid_events(seed, size):
+    """Noise, leaps, losses, holes and zeros: whatever is said is in the vocabulary."""
+    rng = np.random.default_rng(seed)
+    good = list(recording([event("right", "pinch", ("index",), contact="thumb"), event("left", "grab")]).frames())
+    captioner, events, t = Captioner(RuleRecogniser()), [], 0
+    for i in range(150):
+        t += int(rng.choice([1e6, 3.3e7, 6e7, 3e8]))
+        frame = good[rng.integers(len(good))] if rng.random() < 0.3 else good[i % len(good)]
+        world = frame.world + rng.normal(0, size, frame.world.shape).astype(np.float32)
+        marks = frame.landmarks + rng.normal(0, size, frame.landmarks.shape).astype(np.float32)
+        world *= rng.random() > 0.02
+        if rng.random() < 0.02:
+            world[int(rng.integers(2))] = np.nan
+        presence = (rng.random(2) < 0.95).astype(np.float32)
+        events += captioner.push(replace(frame, t_ns=t, world=world, landmarks=marks, presence=presence))
+    for one in finals(events + captioner.flush()):
+        check(one)
