@@ -6,9 +6,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
 from edge.hands.frame import HandFrame
+from edge.score import FingerEvent
 from edge.sinks import _quiet_stderr
+from tests.edge.stage import recording
 
 #: 64 x 48, three frames red, green, blue, shown for 0.1, 0.3 and 0.1 s.
 GIF = base64.b64decode(
@@ -85,3 +88,18 @@ class FakeTracker:
 
     def close(self) -> None:
         """Nothing to release."""
+
+
+SCORE = [
+    FingerEvent("right", "curl", ("index",), start=0.5, end=0.9),
+    FingerEvent("right", "extend", ("index",), start=1.0, end=1.4),
+]
+#: What every tracker sees where `scripted` is in use.
+MADE = recording(SCORE, fps=20.0)
+
+
+@pytest.fixture
+def scripted(monkeypatch, tmp_path):
+    """Every tracker sees `MADE`; the current folder is empty."""
+    monkeypatch.setattr("edge.hands.backends.open_tracker", lambda *a, **k: FakeTracker(MADE.frames()))
+    monkeypatch.chdir(tmp_path)

@@ -12,22 +12,10 @@ import pytest
 
 from edge import cli, cv
 from edge.recording import Recording
-from edge.score import FingerEvent
 from edge.sinks import JsonLines
-from tests.edge.media import FakeCapture, FakeTracker, cut, write_video
-from tests.edge.stage import recording
+from tests.edge.media import MADE, FakeCapture, cut, write_video
 
-SCORE = [
-    FingerEvent("right", "curl", ("index",), start=0.5, end=0.9),
-    FingerEvent("right", "extend", ("index",), start=1.0, end=1.4),
-]
-MADE = recording(SCORE, fps=20.0)
-
-
-@pytest.fixture(autouse=True)
-def scripted(monkeypatch, tmp_path):
-    monkeypatch.setattr("edge.hands.backends.open_tracker", lambda *a, **k: FakeTracker(MADE.frames()))
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("scripted")
 
 
 def figop(*args):

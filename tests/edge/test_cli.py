@@ -14,21 +14,9 @@ from edge.play import play, realtime
 from edge.recording import Recording
 from edge.score import FingerEvent
 from edge.sources import RecordingSource
-from tests.edge.media import FakeCapture, FakeTracker, write_video
-from tests.edge.stage import recording
+from tests.edge.media import MADE, SCORE, FakeCapture, FakeTracker, write_video
 
-SCORE = [
-    FingerEvent("right", "curl", ("index",), start=0.5, end=0.9),
-    FingerEvent("right", "extend", ("index",), start=1.0, end=1.4),
-]
-MADE = recording(SCORE, fps=20.0)
-
-
-@pytest.fixture(autouse=True)
-def scripted(monkeypatch, tmp_path):
-    """Every tracker sees the recording; the current folder is empty."""
-    monkeypatch.setattr("edge.hands.backends.open_tracker", lambda *a, **k: FakeTracker(MADE.frames()))
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("scripted")
 
 
 @pytest.fixture
