@@ -7,7 +7,6 @@ import json
 import platform
 import shlex
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from devices.bench_stages import SHARE_BAR, ClockedTracker, measure
 from edge.errors import FigopError, SinkError, SourceError
 from edge.hands.backends import TRACKERS, open_tracker
 from edge.pipeline import Captioner
+from edge.provenance import shown, versions
 from edge.recording import Recording
 
 #: What the native tracker must reach against mediapipe; by number of hands allowed.
@@ -148,26 +148,16 @@ def host() -> dict[str, Any]:
         cpu = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), cpu)
     except OSError:
         pass
-    versions = {}
-    for package in ("numpy", "opencv-python-headless", "ai-edge-litert", "tflite-runtime", "mediapipe"):
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return {"cpu": cpu, "machine": platform.machine(), "python": platform.python_version(), "versions": versions}
+    found = versions(("numpy", "opencv-python-headless", "ai-edge-litert", "tflite-runtime", "mediapipe"))
+    return {"cpu": cpu, "machine": platform.machine(), "python": platform.python_version(), "versions": found}
 
 
 def command(args: argparse.Namespace) -> str:
     """The command again, without the folders of this machine."""
-
-    def tidy(path: Path) -> str:
-        full = path.resolve()
-        return str(full.relative_to(Path.cwd())) if full.is_relative_to(Path.cwd()) else path.name
-
-    words = ["figop", "bench", args.bench, *(tidy(p) for p in getattr(args, "clips", ()))]
+    words = ["figop", "bench", args.bench, *(shown(p) for p in getattr(args, "clips", ()))]
     for name in ("video", "venv"):
         if getattr(args, name, None):
-            words += [f"--{name}", tidy(getattr(args, name))]
+            words += [f"--{name}", shown(getattr(args, name))]
     for name in ("vs", "max_hands", "frames", "tracker"):
         if getattr(args, name, None) is not None:
             words += [f"--{name.replace('_', '-')}", str(getattr(args, name))]

@@ -29,7 +29,6 @@ class RuleSettings:
     together_s: float = 0.3
     point_index_max: float = 65.0
     touch_reach: float = 0.28
-    touch_reach_image: float = 0.22
     touch_margin: float = 0.1
     touch_sure: float = 0.12
     pinch_own_bend: float = 16.0
@@ -54,7 +53,6 @@ class RuleSettings:
     wave_min: float = 0.45
     wave_turns: int = 3
     repeat_gap_s: float = 0.5
-    hold_s: float = 0.5
     extent_half: float = 75.0
     extent_full: float = 130.0
     speed_slow_s: float = 0.9

@@ -76,6 +76,16 @@ def _angles(u: Array, v: Array) -> Array:
     return np.asarray(np.degrees(np.arctan2(sine, np.einsum("ij,ij->i", u, v))))
 
 
+def square_pixels(landmarks: Array, image_size: tuple[int, int], mirrored: bool = False) -> Array:
+    """Image fractions [..., 21, 3] in units of the image's width; a selfie's are flipped back, as its world is."""
+    width, height = image_size
+    if mirrored:
+        landmarks = landmarks * np.array([-1.0, 1.0, 1.0], np.float32) + np.array([1.0, 0.0, 0.0], np.float32)
+    if not (width and height):
+        return landmarks
+    return landmarks * np.array([1.0, height / width, 1.0], np.float32)
+
+
 class HandScale:
     """Causal palm length: running median until `SCALE_FREEZE_S` after the hand appeared, then constant."""
 
@@ -166,16 +176,11 @@ class PoseReader:
 
     def _image_points(self, frame: HandFrame) -> Array | None:
         """Image landmarks in units of image width, square pixels; z = 0 where the tracker gives none."""
-        points: Array = frame.landmarks[self.slot].copy()
+        points = square_pixels(frame.landmarks[self.slot], frame.image_size, self.mirrored)
         if not np.isfinite(points[:, :2]).all():
             return None
-        if self.mirrored:
-            points[:, 0] = 1.0 - points[:, 0]
-        width, height = frame.image_size
-        if width and height:
-            points[:, 1] *= height / width
         if not np.isfinite(points[:, 2]).all():
-            points[:, 2] = 0.0
+            points = np.where([True, True, False], points, np.float32(0.0))
         return points
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.features import square_pixels
 from edge.hands.frame import HandFrame
 
 Array = NDArray[np.float32]
@@ -39,16 +40,6 @@ class Tick:
     wrist: Array
     present: NDArray[np.bool_]
     fresh: NDArray[np.bool_]
-
-
-def square_pixels(landmarks: Array, image_size: tuple[int, int], mirrored: bool = False) -> Array:
-    """Image fractions [..., 21, 3] in units of the image's width; a selfie's are flipped back, as its world is."""
-    width, height = image_size
-    if mirrored:
-        landmarks = landmarks * np.array([-1.0, 1.0, 1.0], np.float32) + np.array([1.0, 0.0, 0.0], np.float32)
-    if not (width and height):
-        return landmarks
-    return landmarks * np.array([1.0, height / width, 1.0], np.float32)
 
 
 class Resampler:

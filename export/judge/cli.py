@@ -10,13 +10,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import datetime, timezone
-from importlib import metadata
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import edge
 from edge.errors import SinkError
+from edge.provenance import shown, versions
 from export.judge.clips import Clip, ClipError, digest, find_clips
 from export.judge.evaluate import SOURCES, Job, OpenSpeaker, Result, floor, given, run, summary
 from export.judge.judge import judge
@@ -147,28 +147,18 @@ def _report(args: argparse.Namespace, clips: list[Clip], sources: dict[str, Any]
 
 def _command(args: argparse.Namespace) -> str:
     """The command again, with paths as seen from the working folder: results name no machine."""
-
-    def tidy(path: Path) -> str:
-        full = path.resolve()
-        return str(full.relative_to(Path.cwd())) if full.is_relative_to(Path.cwd()) else path.name
-
-    words = ["figop", "eval", "captions", *(tidy(p) for p in args.paths), "--from", args.source]
+    words = ["figop", "eval", "captions", *(shown(p) for p in args.paths), "--from", args.source]
     for name in ("truth", "captions_from"):
         if getattr(args, name):
-            words += [f"--{name.replace('_', '-')}", tidy(getattr(args, name))]
+            words += [f"--{name.replace('_', '-')}", shown(getattr(args, name))]
     if args.bundle != "figop-base":
-        words += ["--bundle", tidy(Path(args.bundle))]
+        words += ["--bundle", shown(Path(args.bundle))]
     return shlex.join(words + (["--limit", str(args.limit)] if args.limit else []))
 
 
 def _versions() -> dict[str, str]:
-    found = {"figop": edge.__version__, "python": platform.python_version(), "machine": platform.machine()}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    about = {"figop": edge.__version__, "python": platform.python_version(), "machine": platform.machine()}
+    return about | versions(PACKAGES)
 
 
 def _per_clip(result: Result) -> dict[str, Any]:
