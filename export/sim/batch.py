@@ -17,7 +17,7 @@ from edge.score import HANDS, Score
 from edge.targets import ATTRIBUTES, SLOTS, codes, slots_of
 from export.sim.anatomy import Array, Body
 from export.sim.noise import NoiseSettings, bursts, errors, shrunk
-from export.sim.perform import curves, drive, joints_of, unrest
+from export.sim.perform import curves, joints_of, unrest
 from export.sim.plan import plan
 from export.sim.programs import MOST_DEGREES
 from export.sim.stage import Stage
@@ -71,9 +71,7 @@ class Frames:
 def feasible(scenes: Sequence[Scene], rng: np.random.Generator) -> tuple[list[Scene], list[object]]:
     """The scenes whose score the hand can do, and their plans."""
     seeds = rng.spawn(len(scenes))
-    plans = drive(
-        [plan(s.score, s.body, s.stage, g) for s, g in zip(scenes, seeds, strict=True)], [s.body for s in scenes]
-    )
+    plans = [plan(s.score, s.body, s.stage, g) for s, g in zip(scenes, seeds, strict=True)]
     kept = [(s, p) for s, p in zip(scenes, plans, strict=True) if not p.problems]
     return [s for s, _ in kept], [p for _, p in kept]
 

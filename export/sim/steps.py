@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from edge.score import FINGERS, MOTIONS, FingerEvent, Score, order
 from export.sim.anatomy import ENSLAVING, FIST, LOWER, OPEN, UPPER, Array, Body
-from export.sim.kinematics import Reach, landmarks, rotation
+from export.sim.kinematics import landmarks, rotation
 from export.sim.stage import Stage
 
 #: Channels of one hand: 20 joint angles, wrist offset (3, metres in the scene), supination, wrist flexion, deviation.
@@ -21,8 +21,6 @@ WRIST_MOTIONS = ("wave", "swipe", "rotate")
 RELEASABLE = MOTIONS["release"].contacts
 #: Least change of summed flexion that is a bend: the vocabulary says 30 degrees; tremor takes some.
 LEAST_BEND = np.radians(32.0)
-
-Solving = Generator[Reach, tuple[Array, float], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,7 +153,7 @@ class Steps:
     def _in_scene(self, hand: HandState, weights: Array, offset: Array) -> Array:
         """A weighted landmark plus an offset (palm lengths, palm axes) as a point of the scene, metres."""
         local = weights @ landmarks(hand.angles, self.body) + offset
-        turn = self.stage.forearm[hand.slot] @ rotation(*(hand.value[c] for c in (23, 24, 25)))
+        turn = self.stage.forearm[hand.slot] @ rotation(hand.value[TURN : TURN + 3])
         return np.asarray(
             self.stage.home[hand.slot] + hand.value[MOVE : MOVE + 3] + float(self.body.metres) * turn @ local
         )
