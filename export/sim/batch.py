@@ -16,10 +16,10 @@ from edge.resample import SLACK_S, TICK_HZ
 from edge.score import HANDS, Score
 from edge.targets import ATTRIBUTES, SLOTS, codes, slots_of
 from export.sim.anatomy import Array, Body
+from export.sim.lens import cameras, projected, turned
 from export.sim.noise import NoiseSettings, bursts, errors, shrunk
 from export.sim.perform import curves, joints_of, unrest
 from export.sim.plan import plan
-from export.sim.programs import MOST_DEGREES
 from export.sim.stage import Stage
 
 Flags = NDArray[np.bool_]
@@ -103,13 +103,12 @@ def track(
         joints, shown = (joints_of(v, bodies, stages)[0] for v in shrunk(rng, values, joints, settings, level))
     metres = np.array([b.metres for b in bodies], np.float32)[:, None, None, None, None]
     there = np.array([[h in c.hands for h in HANDS] for c in scenes])
-    turn, seen, focal = _cameras(joints, wrist, there, rng)
-    world = joints @ np.swapaxes(turn, -1, -2)[:, None, None]
+    turn, seen, focal = cameras(wrist, there, rng)
+    world = turned(joints, turn)
     e = errors(rng, times, settings, fps, level)
-    shown = shown @ np.swapaxes(turn, -1, -2)[:, None, None] + seen[..., None, :]
-    flat = focal * shown[..., :2] / np.maximum(shown[..., 2:], 0.1)
+    flat = projected(turned(shown, turn) if noisy else world, seen, focal)
     zoom = focal[..., 0] / np.maximum(seen[..., 2:], 0.1)
-    flat = flat + np.float32(0.5) + e.image * (metres[..., 0] * zoom)[..., None]
+    flat = flat + e.image * (metres[..., 0] * zoom)[..., None]
     world = world @ np.swapaxes(e.turn, -1, -2) * e.size[..., None]
     world[..., 2] *= e.depth
     world = world + e.world * metres
@@ -144,35 +143,6 @@ def track(
         times, valid, world.astype(np.float32), depth.astype(np.float32), wrist.astype(np.float32), present, track_id,
         view,
     )  # fmt: skip
-
-
-def _cameras(joints: Array, wrist: Array, there: Flags, rng: np.random.Generator) -> tuple[Array, Array, Array]:
-    """Random cameras: rotation [B,3,3], wrist in camera axes [B,F,2,3], focal length [B,1,1,1,1] in image widths."""
-    count = len(joints)
-    angle, radius = rng.uniform(0, 2 * np.pi, count), np.radians(MOST_DEGREES) * np.sqrt(rng.random(count))
-    yaw, pitch = radius * np.cos(angle), radius * np.sin(angle)
-    roll = rng.normal(0, 0.06, count)
-    one, zero = np.ones(count), np.zeros(count)
-    cy, sy, cp, sp, cr, sr = (f(a) for a in (yaw, pitch, roll) for f in (np.cos, np.sin))
-
-    def mat(*v: Array) -> Array:
-        return np.stack(v, axis=-1).reshape(count, 3, 3)
-
-    turn = (
-        mat(cr, -sr, zero, sr, cr, zero, zero, zero, one)
-        @ mat(one, zero, zero, zero, cp, -sp, zero, sp, cp)
-        @ mat(cy, zero, -sy, zero, one, zero, sy, zero, cy)
-    ).astype(np.float32)
-    seen = wrist @ np.swapaxes(turn, -1, -2)[:, None]
-    use = there[:, None, :, None]
-    low = np.where(use, seen, np.inf).min(axis=(1, 2))
-    high = np.where(use, seen, -np.inf).max(axis=(1, 2))
-    centre = (low + high) / 2 + rng.normal(0, 0.04, (count, 3)) + turn @ np.array([0, -0.08, 0])
-    focal = rng.uniform(0.6, 1.1, count)
-    need = ((high - low)[:, :2].max(axis=1) / 2 + 0.2) * focal / 0.5
-    distance = np.maximum(need, 0.28) * rng.uniform(1.0, 1.6, count)
-    centre[:, 2] -= distance
-    return turn, (seen - centre[:, None, None]).astype(np.float32), focal.astype(np.float32).reshape(-1, 1, 1, 1, 1)
 
 
 def ticks_of(frames: Frames, length: int) -> tuple[Array, Array]:

@@ -15,28 +15,28 @@ EXACT: dict[str, Any] = {"cache": True, "fastmath": False, "nogil": True, "bound
 _PRONATION_COS, _PRONATION_SIN = float(np.cos(THUMB_PRONATION)), float(np.sin(THUMB_PRONATION))
 
 
-@njit(**EXACT)
+@njit(inline="always", **EXACT)
 def _finger(f: int, angles: Any, at: int, bases: Any, lengths: Any, lean: Any, out: Any) -> None:
     """Landmarks 4 f + 1 .. 4 f + 4 of `out` [21,3] from the four angles at `angles[at]`."""
-    kind = angles.dtype.type
+    kind = angles.dtype.type  # constants in the arrays' own type: mixed ones would turn floats into doubles and back
+    zero, one = kind(0.0), kind(1.0)
     a, b, c, side = angles[at], angles[at + 1], angles[at + 2], angles[at + 3]
     x, y, z = bases[f, 0], bases[f, 1], bases[f, 2]
     if f == 0:
         # the metacarpal itself is lifted and turned sideways; MCP and IP flex in a pronated plane
         cl, sl, ct, st = np.cos(a), np.sin(a), np.cos(side), np.sin(side)
         ux, uy, uz = cl * ct, cl * st, sl
-        bx = _PRONATION_COS * st - _PRONATION_SIN * sl * ct
-        by = -_PRONATION_COS * ct - _PRONATION_SIN * sl * st
-        bz = _PRONATION_SIN * cl
+        cp, sp = kind(_PRONATION_COS), kind(_PRONATION_SIN)
+        bx, by, bz = cp * st - sp * sl * ct, -cp * ct - sp * sl * st, sp * cl
         first, second = b, b + c
-        along, up = lengths[f, 0], 0.0 * lengths[f, 0]
+        along, up = lengths[f, 0], zero
     else:
         cos = np.cos(a)
         # the collateral ligaments tighten: a bent knuckle hardly abducts
-        side = kind(side * (0.3 + 0.7 * cos))
+        side *= kind(0.3) + kind(0.7) * cos
         ct, st = np.cos(side), np.sin(side)
-        norm = 1.0 / np.sqrt(1.0 + lean[f] * lean[f])
-        ux, uy, uz = ct, st, 0.0 * st
+        norm = one / np.sqrt(one + lean[f] * lean[f])
+        ux, uy, uz = ct, st, zero
         bx, by, bz = -lean[f] * norm * st, lean[f] * norm * ct, norm
         first, second = a + b, a + b + c
         along, up = cos * lengths[f, 0], np.sin(a) * lengths[f, 0]
@@ -55,7 +55,7 @@ def _finger(f: int, angles: Any, at: int, bases: Any, lengths: Any, lean: Any, o
     )
 
 
-@njit(**EXACT)
+@njit(inline="always", **EXACT)
 def pose(angles: Any, bases: Any, lengths: Any, lean: Any, out: Any) -> None:
     """Landmarks `out` [21,3] of one hand with joint angles [20], in the palm's axes, palm lengths."""
     out[0, 0] = out[0, 1] = out[0, 2] = 0.0
@@ -73,7 +73,7 @@ def landmarks(angles: Array, body: Body) -> Array:
     """Joint angles [..., 5, 4] -> 21 landmarks [..., 21, 3] in the palm's axes, palm lengths, wrist at the origin."""
     rows = np.ascontiguousarray(angles).reshape(-1, 20)
     out = np.empty((len(rows), 21, 3), rows.dtype)
-    _poses(rows, body.bases, body.lengths, body.lean, out)
+    _poses(rows, *(a.astype(rows.dtype) for a in (body.bases, body.lengths, body.lean)), out)
     return out.reshape(*angles.shape[:-2], 21, 3)
 
 
@@ -208,7 +208,7 @@ def solve(reach: Reach, body: Body, *, rounds: int = 16) -> tuple[Array, float]:
     return theta.reshape(5, 4), residual
 
 
-@njit(**EXACT)
+@njit(inline="always", **EXACT)
 def turn_of(supination: float, flexion: float, deviation: float, out: Any) -> None:
     """See `rotation`."""
     cs, ss = np.cos(supination), np.sin(supination)
