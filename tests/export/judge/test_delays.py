@@ -48,7 +48,7 @@ def test_rows_add_up():
 
 
 def test_the_judge_asks_only_of_captions_that_are_right():
-    lines = [Line("The right index finger bends.", 1.0, 1.5, 1.9), Line("The left hand waves.", 3.0, 3.5, 9.9)]
+    lines = [Line("The right index finger bends.", 1.0, 1.5, 2.4), Line("The left hand waves.", 3.0, 3.5, 9.9)]
     assert judge(SCORE, lines).delays == Delays((pytest.approx(0.4),), 1, 1)
     row = summary([judge(SCORE, lines), judge(SCORE, lines)])["final_caption_delay"]
     assert (row["captions"], row["p50_s"], row["phrases"]) == (2, pytest.approx(0.4), 2)
