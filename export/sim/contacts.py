@@ -6,7 +6,7 @@ import numpy as np
 
 from edge.score import FINGERS, FingerEvent
 from edge.skeleton import CHAINS, TIPS
-from export.sim.anatomy import FIST, LOWER, OPEN, UPPER, Array
+from export.sim.anatomy import FIST, LOWER, OPEN, SPAN, UPPER, Array
 from export.sim.kinematics import Reach, landmarks, solve
 from export.sim.steps import MOVE, RELEASABLE, HandState, Steps, numbers
 
@@ -199,7 +199,7 @@ class Contacts(Steps):
         goal = before.copy()
         level = {"small": 0.28, "half": 0.18, "full": 0.06}[event.extent]
         for f in moving:
-            goal[f] = (OPEN + level * (FIST - OPEN))[f]
+            goal[f] = OPEN[f] + level * SPAN[f]
             goal[f, 3] = OPEN[f, 3]
         if event.contact in FINGERS and event.fingers == ("thumb",):  # only lifts off
             goal[0] = np.radians([30.0, 12, 12, 36])

@@ -12,7 +12,7 @@ from typing import cast
 import numpy as np
 
 from edge.score import FINGERS, HANDS, FingerEvent, Score
-from export.sim.anatomy import FIST, LOWER, OPEN, RELAXED, SPREAD, TOGETHER, UPPER, Body
+from export.sim.anatomy import LOWER, OPEN, RELAXED, SPAN, SPREAD, TOGETHER, UPPER, Body
 from export.sim.arm import Arm
 from export.sim.bends import Bends
 from export.sim.contacts import thumb_way
@@ -38,17 +38,17 @@ class Planner(Bends, Arm):
         ]
         for hand in self.hands:
             self._begin(hand)
-        self.steps, self.problems = [], []
+        self._begin_steps()
+        self.problems = []
         start = np.stack([h.value for h in self.hands])
         for i, event in enumerate(self.score):
             hand = self.hands[HANDS.index(event.hand)]
-            self._now = f"{event.motion} of {event.hand} {' '.join(event.fingers) or 'hand'} at {event.start:.2f} s"
+            self._now = event
             for other in self.score[i + 1 :]:
                 if other.hand == event.hand and overlap(event, other) and parts_of(event) & parts_of(other):
                     self._problem(f"overlaps {other.motion} with the same fingers")
             self._perform(hand, event)
-        steps = np.array(self.steps, float).reshape(-1, 5)
-        return Plan(start, steps, tuple(self.problems))
+        return Plan(start, self.steps(), tuple(self.problems))
 
     def _begin(self, hand: HandState) -> None:
         """Posture from which the first event of every finger makes sense."""
@@ -60,7 +60,7 @@ class Planner(Bends, Arm):
         rest = float(self.rng.uniform(-0.02, 0.16))
         angles = OPEN.copy()
         angles[0] += 2 * max(rest, 0.0) * (RELAXED[0] - OPEN[0])
-        angles[1:, :3] += rest * (FIST - OPEN)[1:, :3]
+        angles[1:, :3] += rest * SPAN[1:, :3]
         if micro:
             angles = _MICRO.copy()
         for f in range(5):
@@ -69,9 +69,9 @@ class Planner(Bends, Arm):
                 continue
             if first.motion in ("extend", "open") and (first.motion == "open" or f in numbers(first.fingers)):
                 level = {"small": 0.45, "half": 0.75, "full": 0.98}[first.extent]
-                angles[f, : 3 if f else 4] = (OPEN + level * (FIST - OPEN))[f, : 3 if f else 4]
+                angles[f, : 3 if f else 4] = OPEN[f, : 3 if f else 4] + level * SPAN[f, : 3 if f else 4]
             elif first.motion in ("curl", "grab", "spread", "close") and f:
-                angles[f, :3] = OPEN[f, :3] + 0.04 * (FIST[f, :3] - OPEN[f, :3])
+                angles[f, :3] = OPEN[f, :3] + 0.04 * SPAN[f, :3]
             if first.motion == "spread":
                 angles[f, 3] = TOGETHER[f]
             elif first.motion == "close":
