@@ -15,10 +15,11 @@ from serial.tools import list_ports
 
 from devices.link.table import LinkError
 
-try:
-    from termios import error as _TermiosError
-except ImportError:  # Windows
-    _TermiosError = OSError  # type: ignore[misc]
+_REFUSALS: tuple[type[Exception], ...] = (OSError, ValueError)
+with contextlib.suppress(ImportError):  # Windows
+    import termios
+
+    _REFUSALS = (*_REFUSALS, termios.error)
 
 DEFAULT_BAUD = 115_200
 #: Below this a gesture takes over 40 ms on the wire; above it no adapter goes.
@@ -77,7 +78,7 @@ class SerialPort:
     def __init__(self, address: Address) -> None:
         try:
             self._serial = serial.Serial(address.path, address.baud, timeout=0, write_timeout=0, exclusive=True)
-        except (OSError, ValueError, _TermiosError) as error:
+        except _REFUSALS as error:
             raise LinkError(_refusal(address, error)) from error
         self._keep_others_out(True)
         # pyserial's own time-out is set by configuring the port anew, which some adapters take milliseconds for
