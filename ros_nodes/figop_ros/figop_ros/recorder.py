@@ -105,14 +105,7 @@ class RecorderNode(FigopNode):
             if self.worker is not None:
                 self.worker.put((topic, message, self.now_ns()))
 
-        from figop_ros.qos import profile
-
-        made = self.create_subscription(
-            KINDS[topic], topic, arrived, profile(self.p, group), event_callbacks=self.watch.subscription_events(group)
-        )
-        self._inputs[topic] = made
-        self.watch.watch(group, made, False)
-        return made
+        return self.listen(topic, KINDS[topic], arrived, settings=group)
 
     def _work(self, job: tuple[str, Any, int]) -> None:
         topic, message, arrived_ns = job
