@@ -39,6 +39,10 @@ test: lint types ## style, types and every quick test (under 25 minutes on 2 cor
 test-heavy: networks ## the tests that take minutes each
 	@$(IN_TEST) python -m pytest -m heavy $(ARGS)
 
+.PHONY: test-devices
+test-devices: $(TESTING) ## the serial link in full: fuzzing and ten minutes of noise (15 minutes)
+	@$(IN_TEST) python -m pytest tests/devices/link -m "heavy or not heavy" $(ARGS)
+
 .PHONY: lint
 lint: $(TESTING) ## style only
 	@echo "== style"
@@ -78,6 +82,7 @@ results: networks $(RUNTIME) ## measure every figure in results/ anew (an hour; 
 	@$(IN_TEST) figop bench second-hand out/entering -o results/second_hand.json
 	@$(IN_TEST) python -m export.sim.speed -o results/render.json
 	@$(VENV)/bin/figop bench install --venv $(VENV) -o results/install.json
+	@$(IN_TEST) figop bench serial --minutes 10 -o results/serial.json
 	@if [ -f "$(HAND_VIDEO)" ]; then $(MAKE) --no-print-directory results-real; fi
 	@$(IN_TEST) python -m export.build figop-base
 	@$(IN_TEST) python -m export.report
