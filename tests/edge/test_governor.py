@@ -1,4 +1,4 @@
-"""Under load a live stream does less in the stated order, says so, and does more again: a slowed session, a fake clock."""
+"""Under load a live stream does less in the stated order, says so, and does more again: slow sessions, a fake clock."""
 
 import io
 from collections import Counter
