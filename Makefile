@@ -101,6 +101,11 @@ results-real: networks
 	@$(IN_TEST) figop bench hands --video $(HAND_VIDEO) --max-hands 2 -o results/tracker_two_hands.json
 	@$(IN_TEST) figop bench stages --video $(HAND_VIDEO) -o results/stages.json
 
+.PHONY: arm64-check
+arm64-check: $(TESTING) ## exported bundles on emulated ARM (10 minutes; needs apt's debootstrap and qemu-user-static)
+	@$(TEST_VENV)/bin/python $(PIP) -q -e '.[dev,export]'
+	@$(IN_TEST) python -m export.formats.arm64 -o results/export_arm64.json
+
 .PHONY: wheel
 wheel: $(TESTING) ## dist/figop-*.whl
 	@rm -rf build

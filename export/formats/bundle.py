@@ -165,7 +165,7 @@ def package(
         stored[role] = {format.name: f"{role}.{format.name}"}
         parts[f"{role}.{format.name}"] = Part(data, "Apache-2.0", hands.origins[role] if hands else "")
     verification = report.to_dict() | ({"hands": hands.report} if hands else {})
-    schemes = {role: str(recipe.scheme(role)) for role in STUDENT_GRAPHS} | (hands.schemes if hands else {})
+    schemes = {**{role: str(recipe.scheme(role)) for role in STUDENT_GRAPHS}, **(hands.schemes if hands else {})}
     about: dict[str, Any] = {
         "device": device.name,
         "runtime": target.runtime,
