@@ -83,6 +83,7 @@ results: networks $(RUNTIME) ## measure every figure in results/ anew (an hour; 
 	@$(IN_TEST) python -m export.sim.speed -o results/render.json
 	@$(VENV)/bin/figop bench install --venv $(VENV) -o results/install.json
 	@$(IN_TEST) figop bench serial --minutes 10 -o results/serial.json
+	@$(IN_TEST) figop bench --calibrate devices/calibration.json -o results/bench/x86-64.json
 	@if [ -f "$(HAND_VIDEO)" ]; then $(MAKE) --no-print-directory results-real; fi
 	@$(IN_TEST) python -m export.build figop-base
 	@$(IN_TEST) python -m export.report
