@@ -297,7 +297,7 @@ class Captioner:
     def _tell(self, score: Score, t: float, final: bool, stages: dict[str, float], arrival: float) -> list[Event]:
         """Gesture events and the caption of a reading of the phrase."""
         began = self._clock()
-        events = self._gesture_events(score, t, final)
+        events = self._gesture_events(score, t, final) if not (self.gestures and self.gestures.alone) else []
         text = narrate(score, style=self.style, detail=self.detail, language=self.language) if score else ""
         sure = min((e.confidence for e in score), default=0.0)
         # the model's own words are plain English; in another wording the narrator speaks for it

@@ -136,6 +136,8 @@ class LiveGestures:
         if self._watches and hasattr(student, "encoder"):
             self._tap = _Tap(student.encoder)
             student.encoder = self._tap
+        #: the head's labels are the only ones that the stream's gesture events carry
+        self.alone = bool(weights and weights.about.get("alone"))
         self._axes = PERSON_AXES[view]
         self._resampler = Resampler(mirrored=mirrored)
         self._track = [-1, -1]

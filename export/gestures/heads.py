@@ -38,7 +38,7 @@ class HeadSettings:
         smooth: label smoothing. average: share of the running average of the weights that a step keeps.
     """
 
-    steps: int = 700
+    steps: int = 600
     batch: int = 12
     crop: int = 300
     rate: float = 3e-3
@@ -236,6 +236,15 @@ def choose(
                 if found > score:
                     best, score = trial, found
     return best
+
+
+#: settings that `choose` found on the cross-validation's traces of each set (`figop eval spotting`)
+SPOTTERS: dict[str, SpotSettings] = {}
+
+
+def spotter_of(name: str) -> SpotSettings:
+    """A head's spotter settings."""
+    return SPOTTERS.get(name, SpotSettings())
 
 
 def _goal(figures: dict[str, Any]) -> float:
