@@ -16,6 +16,8 @@ GLIBC = {"ai-edge-litert": (2, 27), "onnxruntime": (2, 28), "tflite-runtime": (2
 SPINS = 0.30
 #: The whole chain takes about 150 MB on x86-64.
 LEAST_FREE_MB = 200.0
+#: Where apt puts ROS 2.
+ROS_HOME = "/opt" + "/ros"
 #: What a person may need besides captions of files.
 NEEDS = ("camera", "serial", "ros", "onnx")
 
@@ -229,14 +231,14 @@ def _ros(facts: Facts) -> Iterable[Finding]:
             yield Finding("ros", "ok", f"ROS 2 {distro}: rclpy loads.".replace("  ", " "))
     elif facts.rclpy_error:
         text = f"rclpy is there and does not load: {facts.rclpy_error.rstrip('.')}."
-        yield Finding("ros", "warn", text, "source /opt/ros/$ROS_DISTRO/setup.bash")
+        yield Finding("ros", "warn", text, f"source {ROS_HOME}/$ROS_DISTRO/setup.bash")
     elif distro:
         text = f"ROS 2 {distro} is set up, and this environment cannot see its packages."
         yield Finding(
             "ros", "warn", text, "python3 -m venv --system-site-packages .venv && .venv/bin/pip install figop"
         )
     else:
-        yield Finding("ros", "note", "There is no ROS 2 here.", "source /opt/ros/humble/setup.bash")
+        yield Finding("ros", "note", "There is no ROS 2 here.", f"source {ROS_HOME}/humble/setup.bash")
 
 
 def _board(facts: Facts) -> Iterable[Finding]:

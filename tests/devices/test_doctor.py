@@ -122,12 +122,12 @@ FINDINGS = [
     ({"ports": ()}, "serial", "note", "There is no serial port", "ls /dev/ttyUSB"),
     ({"ports": (Port("/dev/ttyACM0", False),)}, "serial", "warn", "may not open /dev/ttyACM0", "usermod -aG dialout"),
     ({"packages": without("pyserial")}, "serial", "warn", "pyserial is not installed", r"figop\[serial\]"),
-    ({"rclpy_error": None}, "ros", "note", "There is no ROS 2 here", "source /opt/ros"),
+    ({"rclpy_error": None}, "ros", "note", "There is no ROS 2 here", r"setup\.bash"),
     (
         {"rclpy_error": None, "environment": {"ROS_DISTRO": "jazzy"}},
         *("ros", "warn", "ROS 2 jazzy is set up, and this environment cannot see", "--system-site-packages"),
     ),
-    ({"rclpy_error": "librcl.so is missing"}, "ros", "warn", "does not load: librcl", "source /opt/ros"),
+    ({"rclpy_error": "librcl.so is missing"}, "ros", "warn", "does not load: librcl", r"setup\.bash"),
     (
         {"environment": {"ROS_DISTRO": "humble"}, "packages": without(numpy="2.2.0")},
         *("ros", "warn", r"humble is built for numpy 1, found numpy 2\.2\.0", "'numpy<2'"),
