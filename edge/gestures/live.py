@@ -46,6 +46,7 @@ class IdleGate:
         """A new hand: it counts as moving."""
         self._anchor: Array | None = None
         self._moved = -np.inf
+        self._scale = 1.0
 
     def push(self, t: float, joints: Array) -> bool:
         """Joints [21,3] in the scene; True while the hand is awake."""
@@ -102,7 +103,7 @@ class _HeadHand:
         return self.spotter.push(t, quick, late)
 
 
-class _Tap:
+class Tap:
     """Stands in an encoder's place and keeps what it said."""
 
     def __init__(self, encoder: FrameEncoder) -> None:
@@ -132,9 +133,9 @@ class LiveGestures:
         self._heads = [_HeadHand(weights, h) for h in (0, 1)] if weights else []
         self._watches = [HandWatch(store.gestures, hand) for hand in HANDS] if len(store) else []
         student = getattr(recogniser, "model", recogniser)
-        self._tap: _Tap | None = None
+        self._tap: Tap | None = None
         if self._watches and hasattr(student, "encoder"):
-            self._tap = _Tap(student.encoder)
+            self._tap = Tap(student.encoder)
             student.encoder = self._tap
         #: the head's labels are the only ones that the stream's gesture events carry
         self.alone = bool(weights and weights.about.get("alone"))
@@ -151,10 +152,11 @@ class LiveGestures:
     def reset(self) -> None:
         """A new stream."""
         self._resampler.reset()
-        for hand in (*self._heads, *self._watches):
-            hand.reset()
         for head in self._heads:
+            head.reset()
             head.spotter.reset()
+        for watch in self._watches:
+            watch.reset()
         if self._tap is not None:
             self._tap.said.clear()
 
@@ -165,7 +167,7 @@ class LiveGestures:
         if self._tap is not None:
             said = list(self._tap.said[-len(ticks) :]) if ticks else []
             self._tap.said.clear()
-            said = [None] * (len(ticks) - len(said)) + said
+            said = [*([None] * (len(ticks) - len(said))), *said]
         events: list[Event] = []
         for tick, reading in zip(ticks, said, strict=True):
             events += self._tick(tick, reading)

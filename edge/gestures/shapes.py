@@ -48,7 +48,8 @@ class Shape:
     def from_dict(cls, row: Mapping[str, Any]) -> Shape:
         """Raises BundleError."""
         try:
-            shape = cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()})
+            values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
+            shape = cls(**values)
         except TypeError as error:
             raise BundleError(f"A pose of the gesture store is not understood: {error}.") from error
         named = (*shape.straight, *shape.bent, *((shape.touch,) if shape.touch else ()))

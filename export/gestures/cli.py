@@ -13,6 +13,7 @@ import numpy as np
 
 from edge.bundle import Bundle
 from edge.errors import RuntimeUnavailable, SinkError, SourceError
+from edge.events import GestureStart
 from edge.files import write_whole
 from edge.gestures.store import HEAD, write
 from edge.provenance import versions
@@ -160,7 +161,8 @@ def dictionary(clips: Sequence[Stream], args: argparse.Namespace) -> dict[str, A
     settings = recipe("dictionary", args.steps, args.seed)
     names = labels_of(clips)
     blocks = sorted({c.group for c in clips})
-    right, wrong = 0, {}
+    right = 0
+    wrong: dict[str, int] = {}
     per_block = []
     for fold, block in enumerate(blocks):
         where = [int(c.group == block) - 1 for c in clips]  # 0 = this block
@@ -212,6 +214,8 @@ def on_recordings(bundle: str, paths: Sequence[Path]) -> dict[str, Any]:
         with Captioner.open(known.path, view=recording.view, mirrored=recording.mirrored, tracker=None) as cap:
             for frame in [*recording.frames(), None]:
                 for event in cap.flush() if frame is None else cap.push(frame):
+                    if not isinstance(event, GestureStart):
+                        continue
                     if event.type == "gesture_start" and told.get(event.id, ("", 0))[0] != event.label:
                         told[event.id] = (event.label, frame.t if frame else float(t[-1]))
                     elif event.type == "gesture_end" and event.confidence > 0:

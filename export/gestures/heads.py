@@ -160,7 +160,8 @@ def train_head(
                     old.copy_(new)
         if (step + 1) % 100 == 0:
             log(f"step {step + 1}: loss {loss.item():.3f}")
-    return mean.eval()
+    mean.eval()
+    return mean
 
 
 @torch.no_grad()
@@ -229,7 +230,7 @@ def choose(
     for _ in range(rounds):
         for name, values in GRID.items():
             for value in values:
-                trial = replace(best, **{name: value})
+                trial = replace(best, **{name: value})  # type: ignore[arg-type]
                 if trial.leave > trial.enter:
                     continue
                 found = _goal(evaluate(all_traces, truths, names, trial, lags))
