@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 from figop_msgs.msg import HandFrame
-from figop_ros.conversions import from_hand_frame, to_time
-from figop_ros.headset import AXES, HeadsetNode
 from geometry_msgs.msg import Point, Pose, PoseArray, Quaternion
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 
 from edge.hands.frame import LEFT, RIGHT
 from edge.skeleton import OPENXR_TO_21
+from figop_ros.conversions import from_hand_frame, to_time
+from figop_ros.headset import AXES, HeadsetNode
 from tests.ros_nodes.frames import golden
 from tests.ros_nodes.stage import wait_for
 
@@ -27,9 +27,7 @@ def poses(points, axes, t_ns=0):
     all26 = np.zeros((26, 3))
     all26[OPENXR_TO_21] = points @ np.array(AXES[axes])
     message = PoseArray(header=Header(stamp=to_time(t_ns), frame_id="head"))
-    message.poses = [
-        Pose(position=Point(x=x, y=y, z=z), orientation=Quaternion(w=1.0)) for x, y, z in all26.tolist()
-    ]
+    message.poses = [Pose(position=Point(x=x, y=y, z=z), orientation=Quaternion(w=1.0)) for x, y, z in all26.tolist()]
     return message
 
 
