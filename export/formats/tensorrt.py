@@ -39,6 +39,7 @@ def qdq_faults(data: bytes) -> list[str]:
 
     graph = onnx.load_from_string(data).graph
     held = {w.name: w for w in graph.initializer}
+    constants = {o for n in graph.node if n.op_type == "QuantizeLinear" and n.input[0] in held for o in n.output}
     faults = []
     for node in graph.node:
         if node.op_type not in ("QuantizeLinear", "DequantizeLinear"):
@@ -51,9 +52,9 @@ def qdq_faults(data: bytes) -> list[str]:
             faults.append(f"{node.name} has a zero point other than 0: quantise symmetrically.")
         if zero is not None and zero.dtype not in (np.int8, np.int32):
             faults.append(f"{node.name} is {zero.dtype}: TensorRT takes int8 only.")
-        weight = node.op_type == "DequantizeLinear" and node.input[0] in held
-        values = numpy_helper.to_array(held[node.input[0]]) if weight else None
-        if values is not None and values.dtype == np.int8 and values.ndim > 1 and scale is not None and scale.size == 1:
+        weight = node.input[0] in held or node.input[0] in constants
+        shape = list(held[node.input[0]].dims) if node.input[0] in held else []
+        if len(shape) > 1 and scale is not None and scale.size == 1:
             faults.append(f"{node.name} has one scale for a whole weight: quantise per channel.")
         if not weight and scale is not None and scale.size > 1:
             faults.append(f"{node.name} has several scales for an activation: TensorRT takes one.")
