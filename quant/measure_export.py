@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from devices.bench import host
 from edge.files import write_whole
@@ -27,7 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--device", default="raspberry-pi-5")
     parser.add_argument("-o", "--output", type=Path)
     args = parser.parse_args(argv)
-    rows, same = {}, False
+    rows: dict[str, dict[str, Any]] = {}
+    same = False
     with tempfile.TemporaryDirectory() as folder:
         first, second, whole = (Path(folder) / f"{name}.figop" for name in ("first", "second", "whole"))
         for name, path, hands in (
