@@ -296,7 +296,7 @@ def others(folder: Path) -> list[str]:
             f"- Emulated ARM ({row['core']}), float and int8 on both runtimes: events {'equal' if same else '**differ**'}, "
             f"tensors within {most:.1g}; peak memory {memory}."
         )
-    if row := load("qat", folder):
+    if row := load("int8_qat", folder):
         gain = ", ".join(f"{name} {db:+.1f} dB" for name, db in row["gain_db"].items())
         out.append(f"- QAT of the encoder ({row['steps']} steps) against PTQ, simulated: {gain}.")
     if row := load("render", folder):
