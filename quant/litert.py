@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -48,7 +49,7 @@ def quantise(
                 measure = calibrator.Calibrator(data, num_threads=1, qsv_update_func=qsv_utils.min_max_update)
                 measure.calibrate({_signature(data): list(feeds)}, manager)
                 ranges = {**measure.get_model_qsvs(), **_learned(data, learned or {})}
-            return bytes(work.quantize(ranges).quantized_model)
+            return _signed(data, bytes(work.quantize(ranges).quantized_model))
         except (ValueError, RuntimeError, KeyError) as error:
             reason = " ".join(str(error).split())[:200]
             raise RecipeError(f"The recipe {recipe.name} cannot be done for {role} (LiteRT): {reason}.") from error
@@ -116,6 +117,28 @@ def _learned(data: bytes, learned: Mapping[str, tuple[float, float]]) -> dict[st
             name = graph.tensors[op.inputs[0]].name.decode()
             out[name] = {"min": np.array([[low]], np.float32), "max": np.array([[high]], np.float32)}
     return out
+
+
+def _signed(wanted: bytes, made: bytes) -> bytes:
+    """The quantised graph with the signature of the float one.
+
+    An output that is read inside the graph too becomes float by an operator of its own; the quantizer leaves the
+    signature at the integers before it.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    before = read_flatbuffer(wanted)
+    place = {int(index): i for i, index in enumerate(before.subgraphs[0].outputs)}
+    names = {row.name: place[int(row.tensorIndex)] for row in before.signatureDefs[0].outputs}
+    # in place: weights lie behind the tables, at offsets that writing anew would lose
+    grown, model = bytearray(made), schema.Model.GetRootAs(made, 0)
+    outputs, signature = model.Subgraphs(0).OutputsAsNumpy(), model.SignatureDefs(0)
+    for i in range(signature.OutputsLength()):
+        row = signature.Outputs(i)
+        field = row._tab.Offset(6)  # TensorMap.tensorIndex
+        if field:
+            struct.pack_into("<I", grown, row._tab.Pos + field, int(outputs[names[row.Name()]]))
+    return bytes(grown)
 
 
 def _signature(data: bytes) -> str:
