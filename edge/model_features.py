@@ -1,7 +1,9 @@
-"""Ticks -> what the encoder sees: 6 part tokens (5 fingers, palm) of 30 numbers for each hand.
+"""Ticks -> what the encoder sees: 6 part tokens (5 fingers, palm) of 54 numbers for each hand.
 
 Everything is in palm axes and palm lengths, so that both hands, all sizes and all camera poses share one
-network; what depends on the camera (palm axes, place, motion through space) is turned into the person's own
+network; a tracker's image landmarks are read beside its world landmarks, for they err otherwise (on rendered clips
+joint angles of the image landmarks follow the truth with r = 0.8, those of the world landmarks with 0.6); what
+depends on the camera (palm axes, place, motion through space) is turned into the person's own
 directions (right, up, forward) first. The same code runs over one tick on the device and over batches in
 training: arrays carry any leading axes [..., 2 hands].
 """
@@ -18,7 +20,9 @@ from edge.skeleton import CHAINS, INDEX_MCP, MIDDLE_MCP, PINKY_MCP, TIPS
 
 Array = NDArray[np.float32]
 
-PARTS, WIDTH = 6, 30
+PARTS, WIDTH = 6, 54
+#: of the finger tokens and of the palm token: where the columns of the image landmarks begin
+_IMAGE = 30
 #: person's (right, up, forward) from camera axes (right, down, away), by view
 PERSON_AXES = {
     "facing": np.array([-1.0, -1.0, -1.0], np.float32),
@@ -40,6 +44,7 @@ _LIMIT = np.float32(6.0)
 _FROM = np.array([[0, a, b, c] for a, b, c, _ in CHAINS])
 _TO = CHAINS
 _SPREAD_FROM, _SPREAD_TO = np.array([2, 5, 9, 13, 17]), np.array([4, 6, 10, 14, 18])
+_KNUCKLES = CHAINS[:, 0]
 _MIDDLE = np.array([0, INDEX_MCP, MIDDLE_MCP, PINKY_MCP])
 _ZERO = np.float32(0.0)
 
@@ -85,6 +90,8 @@ class Geometry:
         points [...,21,3]: wrist at the origin, in the source's unit.  axes [...,3,3]: palm axes as columns.
         length, flat_length [...]: palm length of `points`, and of the image.
         flat [...,21,2]: image, person's right and up, in image widths; zoom [...]: image widths per unit of `points`.
+        shown [...,21,3], shown_axes [...,3,3]: image landmarks with their relative depth, wrist at the origin, image
+            widths; their palm axes. score [...]: the tracker's own certainty that there is a hand, 0..1.
         wrist [...,3]: the person's right, up, forward, in the source's unit.
         present, has_world, has_image, has_wrist [...]: bool.
     """
@@ -94,6 +101,9 @@ class Geometry:
     length: Array
     flat: Array
     zoom: Array
+    shown: Array
+    shown_axes: Array
+    score: Array
     wrist: Array
     present: NDArray[np.bool_]
     has_world: NDArray[np.bool_]
@@ -105,8 +115,11 @@ class Geometry:
         return Geometry(*(getattr(self, name)[:, k] for name in self.__slots__))
 
 
-def geometry(world: Array, image: Array, wrist: Array, present: NDArray[np.bool_], view: Array) -> Geometry:
-    """World [...,2,21,3], image [...,2,21,3] (square pixels), wrist [...,2,3]; view = `PERSON_AXES` [..., 3]."""
+def geometry(
+    world: Array, image: Array, wrist: Array, present: NDArray[np.bool_], view: Array, score: Array
+) -> Geometry:
+    """World [...,2,21,3], image [...,2,21,3] (square pixels), wrist [...,2,3]; view = `PERSON_AXES` [..., 3];
+    score [...,2]: the tracker's presence."""
     has_world = np.isfinite(world).all(axis=(-1, -2)) & present
     has_image = np.isfinite(image[..., :2]).all(axis=(-1, -2)) & present
     has_wrist = np.isfinite(wrist).all(axis=-1) & present
@@ -120,12 +133,16 @@ def geometry(world: Array, image: Array, wrist: Array, present: NDArray[np.bool_
     zoom = np.einsum("...ij,...ij->...", plane, points[..., :2])
     zoom = zoom / np.maximum(np.einsum("...ij,...ij->...", points[..., :2], points[..., :2]), 1e-9)
     way = view[..., None, :]
+    shown = image - image[..., :1, :]
     return Geometry(
         points=points,
         axes=palm_axes(points),
         length=_length(points[..., MIDDLE_MCP, :]),
         flat=image[..., :2] * way[..., None, :2],
         zoom=np.where(has_image & has_world, np.maximum(zoom, np.float32(1e-6)), np.float32(1.0)),
+        shown=shown,
+        shown_axes=palm_axes(shown),
+        score=np.where(seen, np.clip(score, _ZERO, np.float32(1.0)), _ZERO).astype(np.float32),
         wrist=np.where(has_wrist[..., None], wrist, _ZERO) * way,
         present=seen,
         has_world=has_world,
@@ -156,17 +173,18 @@ class FeatureReader:
         self._zoom = np.zeros(hands, np.float32)
         self._place = np.zeros((*hands, 3), np.float32)
         self._home = np.zeros((*hands, 3), np.float32)
-        self._tips = np.zeros((*hands, 5, 3), np.float32)
-        self._axes = np.zeros((*hands, 3, 3), np.float32)
+        self._tips = np.zeros((*hands, 2, 5, 3), np.float32)
+        self._axes = np.zeros((*hands, 2, 3, 3), np.float32)
         self._roll = np.zeros(hands, np.float32)
         self._out = np.zeros((*hands, PARTS, WIDTH), np.float32)
 
     def read(self, tick: Tick) -> Array:
-        """Features [2,6,30] of one tick."""
-        return self.step(geometry(tick.world, tick.image, tick.wrist, tick.present, self.view), tick.fresh)
+        """Features [2,6,54] of one tick."""
+        now = geometry(tick.world, tick.image, tick.wrist, tick.present, self.view, tick.score)
+        return self.step(now, tick.fresh)
 
     def step(self, now: Geometry, fresh: NDArray[np.bool_]) -> Array:
-        """Features [...,2,6,30] of the next tick; `fresh` [...,2]: another hand than before."""
+        """Features [...,2,6,54] of the next tick; `fresh` [...,2]: another hand than before."""
         seen = now.present
         new = seen & (fresh | (self._unseen > FORGET_TICKS))
         self._unseen = np.where(seen, 0, self._unseen + 1)
@@ -176,29 +194,36 @@ class FeatureReader:
         share = 1 / np.maximum(self._count, 1)
         self._scale = np.where(learn, self._scale + (now.length - self._scale) * share, self._scale)
         scale = np.maximum(self._scale, np.float32(1e-6))
-        local = now.points @ now.axes / scale[..., None, None]
-        tips = local[..., TIPS, :]
         zoom = np.log(now.zoom)
         self._zoom = np.where(new, zoom, np.where(seen, self._zoom + (zoom - self._zoom) * _ZOOM_SHARE, self._zoom))
+        # palm length in the image: slow, for depth that errs would else shake all coordinates
+        size = np.maximum(np.exp(self._zoom) * scale, np.float32(1e-6))
+        # axis -4: by world landmarks, by image landmarks
+        axes = np.stack((now.axes, now.shown_axes), axis=-3)
+        points = np.stack((now.points, now.shown), axis=-3)
+        local = points @ axes / np.stack((scale, size), axis=-1)[..., None, None]
+        tips = local[..., TIPS, :]
         place = self._where(now, scale)
         again = (seen & ~new)[..., None]
         speed = np.where(again, place - self._place, _ZERO)
-        flow = np.where(again[..., None], tips - self._tips, _ZERO)
-        turn = np.where(again[..., 0], _turn(self._axes, now.axes), _ZERO)
-        self._roll = np.where(new, _ZERO, self._roll * (1 - 1 / np.float32(PLACE_TICKS)) + turn)
+        flow = np.where(again[..., None, None], tips - self._tips, _ZERO)
+        turn = np.where(again, _turn(self._axes, axes), _ZERO)
+        self._roll = np.where(new, _ZERO, self._roll * (1 - 1 / np.float32(PLACE_TICKS)) + turn[..., 0])
         self._home = np.where(new[..., None], place, self._home + (place - self._home) / np.float32(PLACE_TICKS))
-        out = self._tokens(now, local, tips, flow, speed, place, scale)
-        out[..., 5, 28], out[..., 5, 29] = turn * _TURN_GAIN, self._roll
+        out = self._tokens(now, local, flow, speed, place, scale, size)
+        out[..., 5, 28], out[..., 5, 29] = turn[..., 0] * _TURN_GAIN, self._roll
+        out[..., 5, _IMAGE + 9] = np.where(now.has_image, turn[..., 1] * _TURN_GAIN, _ZERO)
         keep = (self._unseen <= FORGET_TICKS)[..., None, None]
         # an unseen hand stands still for a moment, marked as unseen, before it goes to nothing
         out = np.clip(out, -_LIMIT, _LIMIT)
         self._out = np.where(seen[..., None, None], out, np.where(keep, self._out, _ZERO))
         self._out[..., 5, 20] = seen
+        self._out[..., 5, _IMAGE + 10] = now.score
         hold = seen[..., None]
         self._place = np.where(hold, place, self._place)
         self._home = np.where(hold, self._home, self._place)
-        self._tips = np.where(hold[..., None], tips, self._tips)
-        self._axes = np.where(hold[..., None], now.axes, self._axes)
+        self._tips = np.where(hold[..., None, None], tips, self._tips)
+        self._axes = np.where(hold[..., None, None], axes, self._axes)
         return self._out.copy()
 
     def _where(self, now: Geometry, scale: Array) -> Array:
@@ -214,31 +239,34 @@ class FeatureReader:
         return np.where(now.has_wrist[..., None], metric, free).astype(np.float32)
 
     def _tokens(
-        self, now: Geometry, local: Array, tips: Array, flow: Array, speed: Array, place: Array, scale: Array
+        self, now: Geometry, both: Array, flow: Array, speed: Array, place: Array, scale: Array, size: Array
     ) -> Array:
+        """Features without those of `step`; both, flow: by world (index 0) and by image landmarks (1)."""
         out = np.zeros((*self._hands, PARTS, WIDTH), np.float32)
-        fingers = out[..., :5, :]
+        fingers, token = out[..., :5, :], out[..., 5, :]
+        chain = both[..., _TO, :] - both[..., _FROM, :]
+        bends = _angle(chain[..., :-1, :], chain[..., 1:, :])
+        gap = both[..., TIPS, :] - both[..., TIPS[:1], :]
+        apart = _length(gap)
+        local = both[..., 0, :, :]
         fingers[..., :12] = local[..., CHAINS, :].reshape(*self._hands, 5, 12)
-        chain = local[..., _TO, :] - local[..., _FROM, :]
-        fingers[..., 12:15] = _angle(chain[..., :-1, :], chain[..., 1:, :])
+        fingers[..., 12:15] = bends[..., 0, :, :]
         ways = local[..., _SPREAD_TO, :] - local[..., _SPREAD_FROM, :]
-        apart = _angle(ways[..., :-1, :], ways[..., 1:, :])
-        fingers[..., :4, 15] = apart
-        fingers[..., 1:, 16] = apart
-        fingers[..., 17:20] = flow * _TIP_GAIN
-        gap = tips - tips[..., :1, :]
-        fingers[..., 20:23] = gap
-        fingers[..., 23] = _length(gap)
+        spread = _angle(ways[..., :-1, :], ways[..., 1:, :])
+        fingers[..., :4, 15] = spread
+        fingers[..., 1:, 16] = spread
+        fingers[..., 17:20] = flow[..., 0, :, :] * _TIP_GAIN
+        fingers[..., 20:23] = gap[..., 0, :, :]
+        fingers[..., 23] = apart[..., 0, :]
         palm = local[..., _MIDDLE, :].mean(axis=-2)
-        fingers[..., 24] = _length(tips - palm[..., None, :])
-        size = np.maximum(now.zoom * scale, np.float32(1e-6))[..., None, None]
-        flat = (now.flat[..., TIPS, :] - now.flat[..., TIPS[:1], :]) / size
-        fingers[..., 25] = np.where(now.has_image[..., None], _length(flat), _ZERO)
-        along, far = _on_chain(local)
-        fingers[..., 26], fingers[..., 27] = along, far
+        fingers[..., 24] = _length(local[..., TIPS, :] - palm[..., None, :])
+        flat = now.flat[..., TIPS, :] / np.maximum(now.zoom * scale, np.float32(1e-6))[..., None, None]
+        see = now.has_image[..., None]
+        fingers[..., 25] = np.where(see, _length(flat - flat[..., :1, :]), _ZERO)
+        fingers[..., 26], fingers[..., 27] = _on_chain(local)
         fingers[..., 28] = now.has_world[..., None]
-        fingers[..., 29] = now.has_image[..., None]
-        token = out[..., 5, :]
+        fingers[..., 29] = see
+        self._shown(fingers[..., _IMAGE:], now, both[..., 1, :, :], bends, gap, apart, flow, size)
         token[..., :9] = (now.axes * self.view[..., None, :, None]).reshape(*self._hands, 9)
         token[..., 9:12] = speed * _SPEED_GAIN
         token[..., 12:15] = place - self._home
@@ -247,11 +275,34 @@ class FeatureReader:
         token[..., 19] = now.zoom * scale
         token[..., 20] = now.present
         token[..., 21], token[..., 22], token[..., 23] = now.has_world, now.has_image, now.has_wrist
-        both = now.present.all(axis=-1) & (now.has_wrist.all(axis=-1) | now.has_image.all(axis=-1))
+        beside = now.present.all(axis=-1) & (now.has_wrist.all(axis=-1) | now.has_image.all(axis=-1))
         other = place[..., ::-1, :] - place
-        token[..., 24:27] = np.where(both[..., None, None], np.clip(other, -6.0, 6.0) * np.float32(0.3), _ZERO)
-        token[..., 27] = both[..., None]
+        token[..., 24:27] = np.where(beside[..., None, None], np.clip(other, -6.0, 6.0) * np.float32(0.3), _ZERO)
+        token[..., 27] = beside[..., None]
+        axes = (now.shown_axes * self.view[..., None, :, None]).reshape(*self._hands, 9)
+        token[..., _IMAGE : _IMAGE + 9] = np.where(see, axes, _ZERO)
         return out
+
+    def _shown(
+        self,
+        fingers: Array,
+        now: Geometry,
+        local: Array,
+        bends: Array,
+        gap: Array,
+        apart: Array,
+        flow: Array,
+        size: Array,
+    ) -> None:
+        """Columns of the finger tokens by image landmarks: local [...,21,3] and the picture's plane."""
+        fingers[..., :12] = local[..., CHAINS, :].reshape(*self._hands, 5, 12)
+        fingers[..., 12:15] = bends[..., 1, :, :]
+        fingers[..., 15:18] = flow[..., 1, :, :] * _TIP_GAIN
+        fingers[..., 18:21] = gap[..., 1, :, :]
+        fingers[..., 21] = apart[..., 1, :]
+        flat = (now.flat[..., TIPS, :] - now.flat[..., _KNUCKLES, :]) / size[..., None, None]
+        fingers[..., 22:24] = flat
+        fingers *= now.has_image[..., None, None]
 
 
 def _turn(before: Array, now: Array) -> Array:
