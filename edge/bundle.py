@@ -64,7 +64,7 @@ class Bundle:
         name, version: of the bundle, not of figop.
         path: the folder or zip it was read from.
         schema: of its manifest.
-        source: who speaks, one of `CAPTION_SOURCES`.
+        source: who speaks first, one of `CAPTION_SOURCES`; a model may have the rules at its side (`speakers`).
         language: of the captions, BCP 47.
         rules: settings of the rules, all of them known.
         labels: motions in the order of their class numbers.
@@ -126,6 +126,18 @@ class Bundle:
             )
         return self.read(stored[format])
 
+    @property
+    def speakers(self) -> str:
+        """Who speaks, in words."""
+        both = self.source == "model" and "fallback" in self.student
+        return "model, with the rules at its side" if both else self.source
+
+    @property
+    def weights_digest(self) -> str:
+        """sha256 over the graphs and the description of the student: which model figures are of; "" without one."""
+        names = {name for stored in self.graphs.values() for name in stored.values()}
+        return weights_digest({name: self.files[name].sha256 for name in names}, self.student) if names else ""
+
     def check(self) -> list[str]:
         """Read the bundle again from disk and say what holds, a sentence each. Raises BundleError."""
         again = Bundle.open(self.path)
@@ -135,7 +147,7 @@ class Bundle:
         return [
             f"{len(self.files)} files, {size} bytes: every digest holds.",
             f"Schema {self.schema} is one that this figop reads (up to {BUNDLE_SCHEMA}).",
-            f"All {len(fields(self.rules))} rule settings are known; captions come from {self.source}.",
+            f"All {len(fields(self.rules))} rule settings are known; captions come from {self.speakers}.",
             f"All {len(self.labels)} labels are motions; the vocabulary has {len(self.vocabulary)} words.",
             f"Every file and network states its licence and origin ({len(self.networks)} hand networks).",
         ]
@@ -148,7 +160,12 @@ class Bundle:
             "path": str(self.path),
             "schema": self.schema,
             "created": dict(self.created),
-            "captions": {"source": self.source, "language": self.language, "words": len(self.vocabulary)},
+            "captions": {
+                "source": self.source,
+                "speakers": self.speakers,
+                "language": self.language,
+                "words": len(self.vocabulary),
+            },
             "labels": list(self.labels),
             "rules": {f.name: getattr(self.rules, f.name) for f in fields(self.rules)},
             "preprocessing": dict(self.preprocessing),
@@ -172,6 +189,12 @@ def canonical(value: Any) -> bytes:
 def manifest_digest(manifest: Mapping[str, Any]) -> str:
     """sha256 of a manifest without its own `digest`."""
     return hashlib.sha256(canonical({k: v for k, v in manifest.items() if k != "digest"})).hexdigest()
+
+
+def weights_digest(graphs: Mapping[str, str], student: Mapping[str, Any]) -> str:
+    """sha256 over graphs (file -> sha256) and what describes them, but for how they were trained."""
+    said = {key: value for key, value in student.items() if key != "training"}
+    return hashlib.sha256(canonical([dict(graphs), said])).hexdigest()
 
 
 def _find(name_or_path: str | Path) -> Path:

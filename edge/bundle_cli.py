@@ -30,7 +30,7 @@ def _inspect(args: argparse.Namespace) -> int:
         return 0
     captions = about["captions"]
     print(f"{about['name']} {about['version']} (schema {about['schema']})  {about['path']}")
-    print(f"captions  by {captions['source']}, language {captions['language']}, {captions['words']} words")
+    print(f"captions  by {captions['speakers']}, language {captions['language']}, {captions['words']} words")
     print(f"graphs    {', '.join(about['graphs']) or 'none'}")
     print(f"made by   {', '.join(about['created'].values())}")
     rows = [(name, entry) for name, entry in about["files"].items()]

@@ -47,7 +47,7 @@ class Captioner:
     """Captions one stream. Not thread-safe: one object, one stream, one thread.
 
     Args:
-        recogniser: turns hand frames into a score (rules, or later a model, behind the same methods).
+        recogniser: turns hand frames into a score (a model, rules, or both, behind the same methods).
         tracker: turns pixels into hand frames; None when only hand frames are pushed.
         view: "facing" or "egocentric".
         language, style, detail: how captions are worded (see `edge.narrator`).
@@ -240,7 +240,7 @@ class Captioner:
         self.last = frame
         unit = self._buffer.push(frame, poses)
         self.units = [unit] if unit is not None else []
-        stages = {**frame.stages_ms, "rules": (read - began) * 1e3}
+        stages = {**frame.stages_ms, "reading": (read - began) * 1e3}
         events += self._advance(frame, poses, unit, stages, arrival)
         return events
 
@@ -294,7 +294,7 @@ class Captioner:
                     revision=self._revision,
                     final=final,
                     confidence=sure,
-                    source=self.recogniser.source,
+                    source=_source(score, self.recogniser.source),
                     text=text,
                     score=score,
                 )
@@ -349,7 +349,7 @@ class Captioner:
             revision,
             final=False,
             confidence=event.confidence,
-            source=self.recogniser.source,
+            source=event.source or self.recogniser.source,
             hand=event.hand,
             label=label(event),
             event=event,
@@ -370,6 +370,12 @@ def _same(event: FingerEvent, before: dict[str, GestureStart]) -> str | None:
     return best
 
 
+def _source(score: Score, default: str) -> str:
+    """Who speaks in a caption: the model only where it was sure of every event."""
+    named = {event.source or default for event in score}
+    return named.pop() if len(named) == 1 else "rules" if named else default
+
+
 def _end(start: GestureStart, event: FingerEvent | None) -> GestureEnd:
     """The end of a gesture, with its final reading."""
     last = event or start.event
@@ -380,7 +386,7 @@ def _end(start: GestureStart, event: FingerEvent | None) -> GestureEnd:
         start.revision + 1,
         final=True,
         confidence=last.confidence if last else 0.0,
-        source=start.source,
+        source=(last.source if last else "") or start.source,
         hand=start.hand,
         label=start.label,
         event=last,

@@ -1,14 +1,17 @@
-"""Who turns hand frames into a score: the rules, or a trained student, behind one protocol."""
+"""Who turns hand frames into a score: the rules, a trained student, or both, behind one protocol."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from edge.bundle import Bundle
 from edge.errors import BundleError
 from edge.features import Pose
 from edge.hands.frame import HandFrame
 from edge.score import Score
+
+if TYPE_CHECKING:
+    from edge.student import StudentRecogniser
 
 #: formats in the order in which the runtimes are preferred
 _RUNTIMES = {"litert": "tflite", "onnx": "onnx"}
@@ -18,7 +21,7 @@ class Recogniser(Protocol):
     """A stream's reader of hands: state = whatever of the running phrase it needs.
 
     Attributes:
-        source: "rules" or "model"; events carry it.
+        source: "rules" or "model": whose its events are, where they do not say so themselves.
         atoms: changes whenever the reading of the phrase may have changed.
     """
 
@@ -54,10 +57,27 @@ class Recogniser(Protocol):
 
 def open_recogniser(bundle: Bundle, view: str, mirrored: bool, runtime: str = "litert") -> Recogniser:
     """The recogniser that a bundle names. Raises BundleError, or RuntimeUnavailable."""
-    if bundle.source == "rules":
-        from edge.rules import RuleRecogniser
+    from edge.rules import RuleRecogniser
 
-        return RuleRecogniser(bundle.rules, view, mirrored)
+    rules = RuleRecogniser(bundle.rules, view, mirrored)
+    if bundle.source == "rules":
+        return rules
+    from edge.fallback import FallbackRecogniser, FallbackSettings
+
+    model = open_student(bundle, view, mirrored, runtime)
+    if "fallback" not in bundle.student:
+        return model
+    try:
+        settings = FallbackSettings(**{k: float(v) for k, v in bundle.student["fallback"].items()})
+    except (AttributeError, TypeError, ValueError) as error:
+        raise BundleError(
+            f"The bundle {bundle.name} says in a way that is not known when to fall back: {error}."
+        ) from error
+    return FallbackRecogniser(model, rules, settings)
+
+
+def open_student(bundle: Bundle, view: str, mirrored: bool, runtime: str = "litert") -> StudentRecogniser:
+    """The model of a bundle alone, without its rules. Raises BundleError, or RuntimeUnavailable."""
     from edge.captioner import TokenCaptioner
     from edge.decode import DecodeSettings
     from edge.encoder import FrameEncoder

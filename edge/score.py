@@ -8,7 +8,7 @@ four semantic dimensions of fine-grained guidance (FG-SGL): part, motion, contac
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from edge.errors import ScoreError
@@ -131,6 +131,7 @@ class FingerEvent:
         repeat: how many times in a row, >= 1.                                       manner
         start, end: seconds of the source, end >= start.
         confidence: 0..1.
+        source: who read it, "model" or "rules", where one recogniser has both; not written with the event.
     """
 
     hand: str
@@ -144,6 +145,7 @@ class FingerEvent:
     start: float = 0.0
     end: float = 0.0
     confidence: float = 1.0
+    source: str = field(default="", compare=False)
 
     def parts(self) -> tuple[str, ...]:
         """The names that the judge expands this event to: its fingers, or the whole hand."""
@@ -169,9 +171,10 @@ class FingerEvent:
     @classmethod
     def from_dict(cls, row: Mapping[str, Any]) -> FingerEvent:
         """Inverse of `to_dict`. Raises ScoreError for unknown keys or values."""
-        unknown = set(row) - set(cls.__dataclass_fields__)
+        fields = [name for name in cls.__dataclass_fields__ if name != "source"]
+        unknown = set(row) - set(fields)
         if unknown:
-            known = ", ".join(cls.__dataclass_fields__)
+            known = ", ".join(fields)
             raise ScoreError(f"A finger event has the unknown key {sorted(unknown)[0]!r}; known keys are {known}.")
         try:
             event = cls(**{**row, "fingers": tuple(row.get("fingers", ()))})

@@ -1,9 +1,10 @@
-"""Assemble a bundle: `python -m export.build figop-base` (same inputs, same bytes).
+"""Assemble a bundle: `python -m export.build figop-base` or `figop-rules` (same inputs, same bytes).
 
-`python -m export.build figop-student --student FOLDER` takes the files that `python -m export.models.release` wrote;
+`python -m export.build figop-base --student FOLDER` takes the files that `python -m export.models.release` wrote;
 without --student it keeps the graphs that the shipped bundle holds.
 
-Run it after the rules' settings, the vocabulary or the hand networks have changed; a test fails until then.
+Run it after the rules' settings, the vocabulary, the hand networks or the figures of the model card have changed; a
+test fails until then.
 """
 
 from __future__ import annotations
@@ -22,72 +23,21 @@ from typing import Any
 
 import edge
 from edge.atoms import RuleSettings
-from edge.bundle import BUNDLE_SCHEMA, Bundle, canonical, manifest_digest
+from edge.bundle import BUNDLE_SCHEMA, Bundle, canonical, manifest_digest, weights_digest
 from edge.bundle_files import MANIFEST
 from edge.errors import FigopError, SinkError
+from edge.fallback import FallbackSettings
 from edge.figop import CAP_S, POSE_THRESHOLD, REST_S, UNIT_S
 from edge.hands.networks import LANDMARK, PALM, WHEEL
 from edge.narrator import vocabulary
 from edge.score import MOTIONS
+from export.card import BASE_CARD, RULES_CARD, quoted
 
 BUNDLES = Path(edge.__file__).resolve().parent / "bundles"
 #: Version of figop-base: grows with what a user of the bundle could notice.
-BASE_VERSION = "0.1.0"
-#: Likewise of figop-student.
-STUDENT_VERSION = "0.1.0"
-
-_CARD = """\
-# figop-base {version}
-
-**Holds no learned captioner.** Captions are made by rules: joint angles and contacts of tracked hands are
-read as finger events, and a grammar writes these as English sentences.
-
-| what | how |
-| --- | --- |
-| hands | MediaPipe's palm and landmark networks, unaltered, obtained by `figop setup` (not in this bundle) |
-| finger events | `edge.rules` with the settings in `rules.json`; no learning |
-| sentences | `edge.narrator`: a closed vocabulary of {words} words, `vocabulary.json` |
-
-## Intended use
-Naming what fingers do in front of one ordinary camera, or in recorded landmarks, on the device itself.
-Not for safety functions, medical judgement, or telling people apart.
-
-## What went in
-No training data: nothing here was trained. The settings of the rules were chosen on clips rendered by
-figop's own simulator. No recording of a person went in.
-
-## Limits
-Fingers that the camera cannot see (behind the palm, behind an object, edge-on) are guessed by the landmark
-network and then misread. Small sideways motions, motions under a tenth of a second, and hands further than
-about two metres from an ordinary webcam are often missed. What the hand holds is not recognised.
-"""
-
-_STUDENT_CARD = """\
-# figop-student {version}
-
-**A preview.** A trained student reads the hands and speaks; it is better than the rules of figop-base on rendered
-clips tracked from pixels, and not yet as good as it must be to replace them. docs/results.md has the figures.
-
-| what | how |
-| --- | --- |
-| hands | MediaPipe's palm and landmark networks, unaltered, obtained by `figop setup` (not in this bundle) |
-| finger events | a causal convolutional encoder at 30 Hz with attribute heads for every finger, `encoder.*` |
-| sentences | a small captioner over FiGOP units where it is sure (`units`, `prefill`, `step`), else `edge.narrator` |
-| size | {parameters} parameters; closed vocabulary of {words} words |
-
-## Intended use
-Naming what fingers do in front of one ordinary camera, or in recorded landmarks, on the device itself.
-Not for safety functions, medical judgement, or telling people apart.
-
-## What went in
-Programs that figop's own simulator performed, with tracker noise measured on rendered training clips; about 1.5
-core-hours in several runs from one another's weights (the last of {steps} steps, {minutes} minutes), which a clean run
-of `figop train` is to replace. No recording of a person went in. A fifth of the combinations of finger, motion
-and contact were never shown.
-
-## Limits
-Fingers that the camera cannot see are guessed by the landmark network and then misread. Objects are not recognised.
-"""
+BASE_VERSION = "0.2.0"
+#: Likewise of figop-rules.
+RULES_VERSION = "0.1.0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,45 +49,47 @@ class Part:
     origin: str
 
 
-def base(_: Path | None = None) -> dict[str, bytes]:
-    """Every file of figop-base, the manifest included."""
+def rules(_: Path | None = None) -> dict[str, bytes]:
+    """Every file of figop-rules, the manifest included."""
     words = vocabulary()
-    card = Part(_CARD.format(version=BASE_VERSION, words=len(words)).encode(), "Apache-2.0", "export.build")
-    return assemble(_about("figop-base", BASE_VERSION, "rules"), {**_common(words), "MODEL_CARD.md": card})
+    card = Part(RULES_CARD.format(version=RULES_VERSION, words=len(words)).encode(), "Apache-2.0", "export.card")
+    return assemble(_about("figop-rules", RULES_VERSION, "rules"), {**_common(words), "MODEL_CARD.md": card})
 
 
-def student(folder: Path | None = None) -> dict[str, bytes]:
-    """Every file of figop-student: the released graphs in `folder`, or those of the shipped bundle.
+def base(folder: Path | None = None) -> dict[str, bytes]:
+    """Every file of figop-base: the released graphs in `folder`, or those of the shipped bundle, and the rules.
 
     Raises SinkError when there are none.
     """
-    source = folder or BUNDLES / "figop-student"
-    files = sorted(p for p in source.glob("*") if p.suffix in (".tflite", ".onnx") or p.name == "student.json")
-    if not any(p.name == "student.json" for p in files):
-        raise SinkError(
-            f"{source} holds no released student: run `python -m export.models.release CHECKPOINT {source}`."
-        )
-    about_student = json.loads((source / "student.json").read_text())
-    parts = {p.name: Part(p.read_bytes(), "Apache-2.0", "figop train, simulator only") for p in files}
+    source = folder or BUNDLES / "figop-base"
+    about_student = described(source)
     graphs: dict[str, dict[str, str]] = {}
-    for path in files:
-        if path.suffix != ".json":
-            graphs.setdefault(path.stem, {})[path.suffix[1:]] = path.name
+    parts: dict[str, Part] = {}
+    for path in sorted(p for p in source.glob("*") if p.suffix in (".tflite", ".onnx")):
+        parts[path.name] = Part(path.read_bytes(), "Apache-2.0", "figop train, simulator only")
+        graphs.setdefault(path.stem, {})[path.suffix[1:]] = path.name
+    about_student.setdefault("fallback", asdict(FallbackSettings()))
+    parts["student.json"] = Part(canonical(about_student), "Apache-2.0", "figop train, export.fallback")
     words = vocabulary()
-    card = _STUDENT_CARD.format(version=STUDENT_VERSION, words=len(words), **_figures(about_student))
-    parts |= _common(words) | {"MODEL_CARD.md": Part(card.encode(), "Apache-2.0", "export.build")}
-    about = _about("figop-student", STUDENT_VERSION, "model", student="student.json")
+    digest = weights_digest({name: hashlib.sha256(parts[name].data).hexdigest() for row in graphs.values()
+                             for name in row.values()}, about_student)  # fmt: skip
+    card = BASE_CARD.format(version=BASE_VERSION, words=len(words), **quoted(about_student, digest))
+    parts |= _common(words) | {"MODEL_CARD.md": Part(card.encode(), "Apache-2.0", "export.card")}
+    about = _about("figop-base", BASE_VERSION, "model", student="student.json")
     return assemble({**about, "graphs": graphs}, parts)
 
 
-def _figures(about: Mapping[str, Any]) -> dict[str, str]:
-    """What the model card quotes of `student.json`."""
-    training = about["training"]
-    return {
-        "parameters": f"{sum(about['parameters'].values()) / 1e6:.2f} M",
-        "steps": str(training["steps"]),
-        "minutes": f"{training['seconds'] / 60:.0f}",
-    }
+def described(folder: Path) -> dict[str, Any]:
+    """The `student.json` of a folder of released graphs. Raises SinkError where there is none."""
+    path = folder / "student.json"
+    if not path.is_file():
+        raise SinkError(
+            f"{folder} holds no released student: run `python -m export.models.release CHECKPOINT {folder}`."
+        )
+    about = json.loads(path.read_text())
+    if not isinstance(about, dict):
+        raise SinkError(f"{path} does not describe a student: it holds no JSON object.")
+    return about
 
 
 def _common(words: Sequence[str]) -> dict[str, Part]:
@@ -179,7 +131,7 @@ def _about(name: str, version: str, source: str, **more: str) -> dict[str, Any]:
 
 
 #: What can be built.
-RECIPES: Mapping[str, Callable[[Path | None], dict[str, bytes]]] = {"figop-base": base, "figop-student": student}
+RECIPES: Mapping[str, Callable[[Path | None], dict[str, bytes]]] = {"figop-base": base, "figop-rules": rules}
 
 
 def assemble(about: Mapping[str, Any], parts: Mapping[str, Part]) -> dict[str, bytes]:
@@ -254,7 +206,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m export.build", description=__doc__)
     parser.add_argument("name", choices=sorted(RECIPES))
     parser.add_argument("-o", "--output", type=Path, help="folder or .figop file (default: the shipped bundle)")
-    parser.add_argument("--student", type=Path, metavar="FOLDER", help="released graphs (figop-student only)")
+    parser.add_argument("--student", type=Path, metavar="FOLDER", help="released graphs (figop-base only)")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when the bundle is out of date")
     args = parser.parse_args(argv)
     target: Path = args.output or BUNDLES / args.name

@@ -2,7 +2,8 @@
 
 `python -m export.golden` renders scripted clips, tracks them from pixels with the native tracker (or sees them
 as a headset or a plain 2D tracker would), and writes to tests/golden/, for each: NAME.npz (recording with true score
-and keyframe appearance) and NAME.rules.jsonl (the events that the rules make of it, without measured times).
+and keyframe appearance), NAME.model.jsonl and NAME.rules.jsonl (what figop-base and figop-rules say of it, without
+measured times).
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from typing import Any
 
 import numpy as np
 
+from edge.bundle import Bundle
 from edge.events import Event
 from edge.hands.frame import HandFrame
 from edge.pipeline import Captioner
+from edge.recognisers import open_recogniser
 from edge.recording import Recording
 from edge.score import FingerEvent, Score
 from export.sim.anatomy import Body
@@ -30,6 +33,8 @@ from export.sim.stage import set_stage
 HOME = Path(__file__).resolve().parents[1] / "tests" / "golden"
 #: measured on the way, different in every run
 MEASURED = ("stages_ms", "age_ms")
+#: ending of an events file -> the bundle that says them
+SPEAKERS = {"model": "figop-base", "rules": "figop-rules"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,11 +192,16 @@ def track(golden: Golden, captioner: Captioner) -> Recording:
     return Recording.from_frames(frames, appearance_digest=digest, **about)
 
 
-def events_of(recording: Recording) -> Iterator[Event]:
-    """What a replay of a recording says, by the bundle figop-base."""
-    with Captioner.open(tracker=None, view=recording.view, mirrored=recording.mirrored) as captioner:
-        for frame in recording.frames():
-            yield from captioner.push(frame)
+def events_of(
+    recording: Recording, bundle: str = "figop-base", runtime: str = "litert", chunk: int = 1
+) -> Iterator[Event]:
+    """What a replay of a recording says, by a shipped bundle; `chunk` frames a call."""
+    opened = Bundle.open(bundle)
+    recogniser = open_recogniser(opened, recording.view, recording.mirrored, runtime)
+    with Captioner(recogniser, cutting=opened.preprocessing) as captioner:
+        frames = list(recording.frames())
+        for i in range(0, len(frames), chunk):
+            yield from captioner.push(frames[i : i + chunk])
         yield from captioner.flush()
 
 
@@ -211,9 +221,12 @@ def main() -> None:
         if not args.events_only:
             with Captioner.open(view=golden.view, mirrored=golden.mirrored) as captioner:
                 track(golden, captioner).save(path)
-        lines = [json.dumps(row) for row in rows(list(events_of(Recording.load(path))))]
-        (args.out / f"{golden.name}.rules.jsonl").write_text("\n".join(lines) + "\n")
-        print(f"{golden.name}: {path.stat().st_size // 1024} KiB, {len(lines)} events")
+        counts = []
+        for ending, bundle in SPEAKERS.items():
+            lines = [json.dumps(row) for row in rows(list(events_of(Recording.load(path), bundle)))]
+            (args.out / f"{golden.name}.{ending}.jsonl").write_text("\n".join(lines) + "\n")
+            counts.append(f"{len(lines)} events by {bundle}")
+        print(f"{golden.name}: {path.stat().st_size // 1024} KiB, {', '.join(counts)}")
     print("next: pytest tests/e2e/test_golden.py")
 
 

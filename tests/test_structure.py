@@ -70,20 +70,23 @@ def test_edge_imports_only_what_a_board_has(path: Path) -> None:
         assert inside or name not in LAZY_IN_EDGE, f"{path.relative_to(ROOT)} imports {name} when it is loaded"
 
 
-def test_captioning_from_landmarks_loads_numpy_alone() -> None:
-    """Recordings and headsets need neither OpenCV nor an inference runtime."""
+@pytest.mark.parametrize(("bundle", "loaded"), [("figop-rules", set()), ("figop-base", {"ai_edge_litert"})])
+def test_captioning_from_landmarks_loads_no_more_than_it_needs(bundle: str, loaded: set[str]) -> None:
+    """Recordings and headsets need no OpenCV, and with the rules alone no inference runtime."""
     code = (
         "import sys\n"
         "from edge.pipeline import Captioner\n"
         "from edge.hands.frame import HandFrame\n"
-        "with Captioner.open('figop-base', tracker=None) as cap:\n"
+        "with Captioner.open(sys.argv[1], tracker=None) as cap:\n"
         "    cap.push(HandFrame(t_ns=0)); cap.flush()\n"
         "heavy = {'cv2', 'ai_edge_litert', 'onnxruntime', 'mediapipe', 'torch', 'scipy', 'rich', 'socket'}\n"
-        "print(sorted(heavy & set(sys.modules)))\n"
+        "print(*heavy & set(sys.modules))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", code, bundle]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "[]"
+    # LiteRT's own import reads package metadata, which loads `socket` and opens none
+    assert set(done.stdout.split()) - ({"socket"} if loaded else set()) == loaded
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import platform
 import shlex
 import sys
@@ -15,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import edge
+from edge.bundle import Bundle
 from edge.errors import SinkError
 from edge.provenance import shown, versions
 from export.judge.clips import Clip, ClipError, digest, find_clips
 from export.judge.evaluate import SOURCES, Job, OpenSpeaker, Result, floor, given, run, summary
-from export.judge.judge import judge
+from export.judge.judge import Line, judge
 from export.judge.tasks import line as check_list_line
 
 RESULT_SCHEMA = 1
@@ -100,6 +102,7 @@ def _judged(args: argparse.Namespace, clips: list[Clip], open_speaker: OpenSpeak
     sources["floor"] = summary(floor(clips))
     return _report(args, clips, sources) | {
         "bundle": args.bundle,
+        "weights": Bundle.open(args.bundle).weights_digest,
         "cached_clips": sum(r.cached for r in results),
         "per_clip": [_per_clip(r) for r in results],
     }
@@ -167,11 +170,15 @@ def _per_clip(result: Result) -> dict[str, Any]:
         out[source] = {
             "f1": round(judged.f1, 4),
             "hand_judge": round(judged.mean_hand_judge, 3),
-            "captions": [[round(c.start, 3), round(c.end, 3), c.text] for c in result.texts[source]],
+            "captions": [[round(c.start, 3), round(c.end, 3), c.text, _told(c)] for c in result.texts[source]],
         }
         if source in result.checks:
             out[source]["check_list"] = dict(result.checks[source])
     return out
+
+
+def _told(line: Line) -> float | None:
+    return None if math.isnan(line.told) else round(line.told, 3)
 
 
 def _write(path: Path, report: dict[str, Any]) -> None:
@@ -207,6 +214,14 @@ def _show(report: dict[str, Any]) -> None:
             f"{figures['hand_judge']:.2f}",
         )
     console.print(table)
+    for source, figures in report["sources"].items():
+        late = figures["final_caption_delay"]
+        if late["captions"]:
+            console.print(
+                f"{SOURCES[source]}: final caption {late['p50_s'] * 1e3:.0f} ms (p50), {late['p90_s'] * 1e3:.0f} ms "
+                f"(p90), {late['p95_s'] * 1e3:.0f} ms (p95) after the motion; "
+                f"{late['cut_apart']} of {late['phrases']} phrases cut apart"
+            )
     sources = [s for s in report["sources"] if s != "floor"]
     motions = sorted({m for s in sources for m in report["sources"][s]["motions"]})
     console.print("F1 by motion (matched / true, said)")

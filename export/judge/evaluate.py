@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -14,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.events import Caption, Event
-from edge.figop import REST_S
 from edge.hands.frame import HandFrame, HandTracker
 from edge.narrator import narrate
 from edge.recording import Recording
 from edge.score import FingerEvent, Score, order
 from edge.sources import Picture, open_source
 from export.judge.clips import TRACKED, Clip, ClipError, read_score
+from export.judge.delays import phrases
 from export.judge.judge import Judgement, Line, judge
 from export.judge.match import ATTRIBUTES, Counts
 
@@ -52,10 +53,11 @@ class Heard:
     frames: tuple[HandFrame, ...] = ()
 
     @classmethod
-    def of(cls, events: Iterable[Event], frames: Iterable[HandFrame] = ()) -> Heard:
-        captions = [e for e in events if isinstance(e, Caption) and e.final]
-        timed = order(event for caption in captions for event in caption.score)
-        return cls(tuple(Line.of(c) for c in captions if c.text), timed, tuple(frames))
+    def of(cls, events: Iterable[tuple[Event, float]], frames: Iterable[HandFrame] = ()) -> Heard:
+        """From events with the time at which each was told, NaN with the end of the stream."""
+        captions = [(e, told) for e, told in events if isinstance(e, Caption) and e.final]
+        timed = order(event for caption, _ in captions for event in caption.score)
+        return cls(tuple(Line.of(c, told) for c, told in captions if c.text), timed, tuple(frames))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +87,15 @@ class Result:
 
 def listen(speaker: Speaker, items: Iterable[HandFrame | Picture]) -> Heard:
     """Push everything, flush, and keep the final captions and the hand frames."""
-    events: list[Event] = []
+    events: list[tuple[Event, float]] = []
     frames: list[HandFrame] = []
     for item in items:
-        events += speaker.push(item) if isinstance(item, HandFrame) else speaker.push(item.rgb, item.t_ns)
+        new = speaker.push(item) if isinstance(item, HandFrame) else speaker.push(item.rgb, item.t_ns)
+        events += [(event, item.t_ns * 1e-9) for event in new]
         newest = speaker.last
         if newest is not None and not (frames and frames[-1] is newest):
             frames.append(newest)
-    events += speaker.flush()
+    events += [(event, math.nan) for event in speaker.flush()]
     return Heard.of(events, frames)
 
 
@@ -147,17 +150,6 @@ def _from_pixels(job: Job, video: Path) -> Heard:
 
 
 # -- floor and ready-made captions -----------------------------------------------------------------------------
-
-
-def phrases(score: Score) -> list[tuple[float, float]]:
-    """(start, end) of the stretches of a score between rests of `REST_S` or more."""
-    out: list[tuple[float, float]] = []
-    for event in order(e for e in score if e.motion != "rest"):
-        if out and event.start < out[-1][1] + REST_S:
-            out[-1] = (out[-1][0], max(out[-1][1], event.end))
-        else:
-            out.append((event.start, event.end))
-    return out
 
 
 def floor_caption(clips: Sequence[Clip]) -> str:
@@ -229,6 +221,7 @@ def summary(judgements: Sequence[Judgement]) -> dict[str, Any]:
         "order_agreement": _round(total.order_agreement),
         "completeness": _round(total.completeness),
         "hand_judge": round(total.mean_hand_judge, 3),
+        "final_caption_delay": total.delays.row(),
         "interval_95": intervals(judgements),
         "attributes": {name: _round(total.counts.accuracy(name)) for name in ATTRIBUTES},
         "events": _counts(total.events) | {"attributes": {n: _round(total.events.accuracy(n)) for n in ATTRIBUTES}}

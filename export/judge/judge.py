@@ -20,26 +20,29 @@ How a caption is judged:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from edge.events import Caption
 from edge.narrator import not_understood, parse, together
 from edge.score import FingerEvent, Score, expand
+from export.judge.delays import Delays, delays
 from export.judge.match import END_TOLERANCE_S, MIN_IOU, Counts, Key, key, match_events, one_to_one, tally
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A final caption: what was said, of which seconds."""
+    """A final caption: what was said, of which seconds, and when (NaN = with the end of the stream, or not known)."""
 
     text: str
     start: float
     end: float
+    told: float = math.nan
 
     @classmethod
-    def of(cls, caption: Caption) -> Line:
-        return cls(caption.text, caption.t_start, caption.t_end)
+    def of(cls, caption: Caption, told: float = math.nan) -> Line:
+        return cls(caption.text, caption.t_start, caption.t_end, told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ class Judgement:
         events: section 8's event match of the captions' own timed scores, where they came with some.
         motions: motion -> its counts.
         captions: how many; garbled: how many of them held words that the parser did not understand.
-        scores: HandJudge of each clip.
+        scores: HandJudge of each clip. delays: how late the captions came.
     """
 
     counts: Counts = field(default_factory=Counts)
@@ -78,6 +81,7 @@ class Judgement:
     captions: int = 0
     garbled: int = 0
     scores: tuple[float, ...] = ()
+    delays: Delays = field(default_factory=Delays)
 
     @property
     def f1(self) -> float:
@@ -129,14 +133,20 @@ class Judgement:
             self.captions + other.captions,
             self.garbled + other.garbled,
             self.scores + other.scores,
+            self.delays + other.delays,
         )
+
+
+def in_time(lines: Iterable[Line]) -> list[Line]:
+    """Captions in the order in which they were said."""
+    return sorted(lines, key=lambda line: (line.start, line.end))
 
 
 def said_tuples(lines: Sequence[Line], language: str = "en") -> tuple[list[Said], int]:
     """All tuples of the captions in the order in which they were said, and how many captions are garbled."""
     out: list[Said] = []
     garbled = 0
-    for k, line in enumerate(sorted(lines, key=lambda c: (c.start, c.end))):
+    for k, line in enumerate(in_time(lines)):
         garbled += bool(not_understood(line.text, language))
         for part, event in expand(parse(line.text, language, strict=False)):
             out.append(Said(part, event, line.start, line.end, (k, event.start)))
@@ -180,6 +190,9 @@ def judge(reference: Score, lines: Sequence[Line], *, timed: Score | None = None
         motions[motion] = motions.get(motion, Counts()) + Counts(len(found), len(trues), len(saids), tally(events))
     credits = [credit(a, b.event) for a, b in pairs]
     in_order, ordered = _order(pairs)
+    of_caption: dict[int, list[FingerEvent]] = {}
+    for event, match in pairs:
+        of_caption.setdefault(match.rank[0], []).append(event)
     judged = Judgement(
         counts=Counts(len(pairs), len(true), len(said), tally((a, b.event) for a, b in pairs)),
         strict=sum(c == 1.0 for c in credits),
@@ -190,6 +203,7 @@ def judge(reference: Score, lines: Sequence[Line], *, timed: Score | None = None
         motions=motions,
         captions=len(lines),
         garbled=garbled,
+        delays=delays(reference, of_caption, [line.told for line in in_time(lines)]),
     )
     return judged + Judgement(scores=(judged.hand_judge,))
 

@@ -11,7 +11,7 @@ from edge.skeleton import CHAINS, TIPS
 from export.sim.contacts import Contacts, weights
 from export.sim.kinematics import landmarks, rotation
 from export.sim.stage import DIRECTIONS
-from export.sim.steps import DEVIATE, MOVE, TURN, HandState, Solving, numbers
+from export.sim.steps import DEVIATE, MOVE, TURN, HandState, numbers
 
 #: Supination range of the forearm, radians, from palm away from the person.
 TURN_RANGE = (np.radians(-20.0), np.radians(165.0))
@@ -24,11 +24,11 @@ _SWIPE = {"small": 0.08, "half": 0.12, "full": 0.16}
 class Arm(Contacts):
     """rotate, wave, swipe."""
 
-    def _rotate(self, hand: HandState, event: FingerEvent) -> Solving:
+    def _rotate(self, hand: HandState, event: FingerEvent) -> None:
         # clockwise from the elbow is supination of a right hand, pronation of a left one
         sign = (1 if event.direction == "cw" else -1) * (1 if hand.slot else -1)
         if event.fingers:
-            yield from self._turn_fingers(hand, event, sign)
+            self._turn_fingers(hand, event, sign)
             return
         rounds = self._rounds(event)
         begin_angle = float(hand.value[TURN])
@@ -41,7 +41,7 @@ class Arm(Contacts):
             if stop < end:
                 self._to(hand, TURN, begin_angle, stop, end)
 
-    def _turn_fingers(self, hand: HandState, event: FingerEvent, sign: int) -> Solving:
+    def _turn_fingers(self, hand: HandState, event: FingerEvent, sign: int) -> None:
         """Tips turn about an axis along the forearm, as on a knob."""
         fingers = numbers(event.fingers)
         if set(fingers) & set(hand.touching):
@@ -57,15 +57,14 @@ class Arm(Contacts):
             turn = -sign * np.radians(52.0) * (s - 0.5)  # a left-handed palm frame turns the other way
             c, n = np.cos(turn), np.sin(turn)
             spun = (tips - centre) @ np.array([[1, 0, 0], [0, c, n], [0, -n, c]]) + centre
-            poses.append((yield from self._reach(
-                hand, moving, [weights(TIPS[f]) for f in fingers], [np.zeros(21)] * len(fingers), list(spun), base
-            )))  # fmt: skip
+            targets = [np.zeros(21)] * len(fingers)
+            poses.append(self._reach(hand, moving, [weights(TIPS[f]) for f in fingers], targets, list(spun), base))
         ready = event.start + 0.3 * (event.end - event.start)
         self._exact(hand, moving, poses[0], event.start, ready)
         self._stroke(hand, moving, poses, ready, event.end)
 
     def _wave(self, hand: HandState, event: FingerEvent) -> None:
-        side = self.stage.forearm[hand.slot] @ rotation(*(hand.value[c] for c in (23, 24, 25)))
+        side = self.stage.forearm[hand.slot] @ rotation(hand.value[TURN : TURN + 3])
         lateral = DIRECTIONS[self.stage.view]["right"]
         thumbwards = float(side[:, 1] @ lateral)
         if abs(thumbwards) < 0.6:
@@ -82,9 +81,9 @@ class Arm(Contacts):
             for c in range(3):
                 self._to(hand, MOVE + c, float(place[c] + sign * wide * 0.05 * lateral[c]), float(begin), float(end))
 
-    def _swipe(self, hand: HandState, event: FingerEvent) -> Solving:
+    def _swipe(self, hand: HandState, event: FingerEvent) -> None:
         if event.fingers:
-            yield from self._thumb_swipe(hand, event)
+            self._thumb_swipe(hand, event)
             return
         way = DIRECTIONS[self.stage.view][event.direction]
         place = hand.value[MOVE : MOVE + 3].copy()

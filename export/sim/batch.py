@@ -16,10 +16,10 @@ from edge.resample import SLACK_S, TICK_HZ
 from edge.score import HANDS, Score
 from edge.targets import ATTRIBUTES, SLOTS, codes, slots_of
 from export.sim.anatomy import Array, Body
+from export.sim.lens import cameras, projected, turned
 from export.sim.noise import NoiseSettings, bursts, errors, shrunk
-from export.sim.perform import curves, drive, joints_of, unrest
+from export.sim.perform import curves, joints_of, unrest
 from export.sim.plan import plan
-from export.sim.programs import MOST_DEGREES
 from export.sim.stage import Stage
 from export.sim.tracker_model import TrackerModel
 
@@ -74,9 +74,7 @@ class Frames:
 def feasible(scenes: Sequence[Scene], rng: np.random.Generator) -> tuple[list[Scene], list[object]]:
     """The scenes whose score the hand can do, and their plans."""
     seeds = rng.spawn(len(scenes))
-    plans = drive(
-        [plan(s.score, s.body, s.stage, g) for s, g in zip(scenes, seeds, strict=True)], [s.body for s in scenes]
-    )
+    plans = [plan(s.score, s.body, s.stage, g) for s, g in zip(scenes, seeds, strict=True)]
     kept = [(s, p) for s, p in zip(scenes, plans, strict=True) if not p.problems]
     return [s for s, _ in kept], [p for _, p in kept]
 
@@ -109,7 +107,7 @@ def track(
     joints, wrist, _ = joints_of(values, bodies, stages)
     metres = np.array([b.metres for b in bodies], np.float32)[:, None, None, None, None]
     there = np.array([[h in c.hands for h in HANDS] for c in scenes])
-    turn, seen, focal = _cameras(joints, wrist, there, rng)
+    turn, seen, focal = cameras(wrist, there, rng)
     score, lost = np.ones((count, frames, 2), np.float32), np.zeros((count, frames, 2), bool)
     if tracker is not None and noisy:
         world, depth, score, lost = _tracked(tracker, rng, times, joints, metres, turn, seen, focal)
@@ -150,12 +148,6 @@ def track(
     )  # fmt: skip
 
 
-def _pictured(shown: Array, seen: Array, focal: Array) -> Array:
-    """Joints [B,F,2,21,3] about the wrist, camera axes, metres -> picture [B,F,2,21,2], image widths."""
-    at = shown + seen[..., None, :]
-    return np.asarray(focal * at[..., :2] / np.maximum(at[..., 2:], 0.1) + np.float32(0.5), np.float32)
-
-
 def _corrupted(
     rng: np.random.Generator, times: Array, values: Array, joints: Array, bodies: Sequence[Body],
     stages: Sequence[Stage], s: NoiseSettings, fps: float, level: float, filmed: tuple[Array, Array, Array, Array],
@@ -165,13 +157,12 @@ def _corrupted(
     shown, noisy = joints, level > 0
     if noisy:
         joints, shown = (joints_of(v, bodies, stages)[0] for v in shrunk(rng, values, joints, s, level))
-    back = np.swapaxes(turn, -1, -2)[:, None, None]
-    world = joints @ back
+    world, shown = turned(joints, turn), turned(shown, turn)
     e = errors(rng, times, s, fps, level)
     zoom = focal[..., 0] / np.maximum(seen[..., 2:], 0.1)
-    flat = _pictured(shown @ back, seen, focal) + e.image * (metres[..., 0] * zoom)[..., None]
+    flat = projected(shown, seen, focal) + e.image * (metres[..., 0] * zoom)[..., None]
     # image landmarks bend as the picture shows, which is nearer to the truth than the world's
-    relative = (shown @ back @ np.swapaxes(e.turn, -1, -2))[..., 2] * e.depth[..., 0][..., None]
+    relative = (shown @ np.swapaxes(e.turn, -1, -2))[..., 2] * e.depth[..., 0][..., None]
     relative = relative + (e.world[..., 2] * metres[..., 0])
     world = world @ np.swapaxes(e.turn, -1, -2) * e.size[..., None]
     world[..., 2] *= e.depth
@@ -190,8 +181,8 @@ def _tracked(
     seen: Array, focal: Array,
 ) -> tuple[Array, Array, Array, Flags]:  # fmt: skip
     """World and image landmarks, score and losses as the native tracker would have them."""
-    true = joints @ np.swapaxes(turn, -1, -2)[:, None, None]
-    flat = _pictured(true, seen, focal)
+    true = turned(joints, turn)
+    flat = projected(true, seen, focal)
     zoom = focal[..., 0] / np.maximum(seen[..., 2:], 0.1)
     size = metres[..., 0] * zoom
     ray = seen[..., :2] / np.maximum(seen[..., 2:], 0.1) * _SIDES[:, :2]
@@ -200,35 +191,6 @@ def _tracked(
     world = true + said.world * sides * metres
     image = np.concatenate([flat, (true[..., 2] * zoom)[..., None]], axis=-1) + said.image * sides * size[..., None]
     return world, image, np.maximum(said.score, np.float32(0.5)), said.lost
-
-
-def _cameras(joints: Array, wrist: Array, there: Flags, rng: np.random.Generator) -> tuple[Array, Array, Array]:
-    """Random cameras: rotation [B,3,3], wrist in camera axes [B,F,2,3], focal length [B,1,1,1,1] in image widths."""
-    count = len(joints)
-    angle, radius = rng.uniform(0, 2 * np.pi, count), np.radians(MOST_DEGREES) * np.sqrt(rng.random(count))
-    yaw, pitch = radius * np.cos(angle), radius * np.sin(angle)
-    roll = rng.normal(0, 0.06, count)
-    one, zero = np.ones(count), np.zeros(count)
-    cy, sy, cp, sp, cr, sr = (f(a) for a in (yaw, pitch, roll) for f in (np.cos, np.sin))
-
-    def mat(*v: Array) -> Array:
-        return np.stack(v, axis=-1).reshape(count, 3, 3)
-
-    turn = (
-        mat(cr, -sr, zero, sr, cr, zero, zero, zero, one)
-        @ mat(one, zero, zero, zero, cp, -sp, zero, sp, cp)
-        @ mat(cy, zero, -sy, zero, one, zero, sy, zero, cy)
-    ).astype(np.float32)
-    seen = wrist @ np.swapaxes(turn, -1, -2)[:, None]
-    use = there[:, None, :, None]
-    low = np.where(use, seen, np.inf).min(axis=(1, 2))
-    high = np.where(use, seen, -np.inf).max(axis=(1, 2))
-    centre = (low + high) / 2 + rng.normal(0, 0.04, (count, 3)) + turn @ np.array([0, -0.08, 0])
-    focal = rng.uniform(0.6, 1.1, count)
-    need = ((high - low)[:, :2].max(axis=1) / 2 + 0.2) * focal / 0.5
-    distance = np.maximum(need, 0.28) * rng.uniform(1.0, 1.6, count)
-    centre[:, 2] -= distance
-    return turn, (seen - centre[:, None, None]).astype(np.float32), focal.astype(np.float32).reshape(-1, 1, 1, 1, 1)
 
 
 def ticks_of(frames: Frames, length: int) -> tuple[Array, Array]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from edge.score import FINGERS, FingerEvent
-from export.sim.anatomy import FIST, OPEN, SPREAD, TOGETHER, Array
-from export.sim.steps import LEAST_BEND, HandState, Steps, numbers
+from export.sim.anatomy import FIST, OPEN, SPAN, SPREAD, TOGETHER, Array
+from export.sim.steps import BEND_SPAN, LEAST_BEND, HandState, Steps, numbers
 
 #: Levels (0 straight .. 1 fist) that a bend of each extent covers; the thumb's range is smaller, its share larger.
 _BEND = {"small": 0.27, "half": 0.52, "full": 1.0}
@@ -22,7 +22,7 @@ class Bends(Steps):
         goal = start.copy()
         for f, level in levels.items():
             last = 3 if f else 4
-            goal[f, :last] = (OPEN + level * (FIST - OPEN))[f, :last]
+            goal[f, :last] = OPEN[f, :last] + level * SPAN[f, :last]
         for f in fingers:
             if f in hand.touching:
                 self._problem(f"the {FINGERS[f]} touches something")
@@ -43,7 +43,7 @@ class Bends(Steps):
             level = hand.level(f) + amount * float(self.rng.uniform(0.92, 1.08))
             top = 0.65 if event.contact == "object" else 1.0
             levels[f] = min(level if event.extent != "full" else top, top)
-            if (levels[f] - hand.level(f)) * (FIST - OPEN)[f, :3].sum() < LEAST_BEND:
+            if (levels[f] - hand.level(f)) * BEND_SPAN[f] < LEAST_BEND:
                 self._problem(f"the {FINGERS[f]} is bent already")
         self._bend(hand, event, levels)
         if event.contact:
@@ -54,7 +54,7 @@ class Bends(Steps):
         for f in numbers(event.fingers):
             amount = (_BEND if f else _THUMB_BEND)[event.extent] * float(self.rng.uniform(0.92, 1.08))
             levels[f] = max(hand.level(f) - amount, 0.0) if event.extent != "full" else 0.0
-            if (hand.level(f) - levels[f]) * (FIST - OPEN)[f, :3].sum() < LEAST_BEND:
+            if (hand.level(f) - levels[f]) * BEND_SPAN[f] < LEAST_BEND:
                 self._problem(f"the {FINGERS[f]} is straight already")
         self._bend(hand, event, levels)
 
@@ -64,7 +64,7 @@ class Bends(Steps):
 
     def _grab(self, hand: HandState, event: FingerEvent) -> None:
         level = {"small": 0.45, "half": 0.65, "full": 1.0}[event.extent] if not event.contact else 0.62
-        goal = OPEN + level * (FIST - OPEN)
+        goal = OPEN + level * SPAN
         if event.contact:  # around an object the thumb stands opposite the fingers
             goal[0] = np.radians([52.0, 22, 22, 12])
         grown = (goal - hand.angles)[1:, :3].sum(axis=1)
@@ -78,7 +78,7 @@ class Bends(Steps):
         if hand.touching or (hand.angles - OPEN)[1:, :3].sum(axis=1).mean() < LEAST_BEND:
             self._problem("the hand is open already, or touches something")
         level = {"small": 0.6, "half": 0.35, "full": 0.0}[event.extent]
-        self._whole(hand, event, OPEN + level * (FIST - OPEN))
+        self._whole(hand, event, OPEN + level * SPAN)
 
     def _point(self, hand: HandState, event: FingerEvent) -> None:
         if hand.touching:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-
 import numpy as np
 
 from edge.score import FINGERS, FingerEvent
 from edge.skeleton import CHAINS, TIPS
-from export.sim.anatomy import FIST, LOWER, OPEN, UPPER, Array
-from export.sim.kinematics import Reach, landmarks
-from export.sim.steps import MOVE, RELEASABLE, HandState, Solving, Steps, numbers
+from export.sim.anatomy import FIST, LOWER, OPEN, SPAN, UPPER, Array
+from export.sim.kinematics import Reach, landmarks, solve
+from export.sim.steps import MOVE, RELEASABLE, HandState, Steps, numbers
 
 #: Postures from which pinches are solved: opposed thumb, finger half bent over it.
 OPPOSED = np.radians([50.0, 25, 20, 4])
@@ -23,8 +21,6 @@ _PALM_SPOTS = np.array(
 #: beside each other.
 _TOUCHES, _CROWDED = 0.05, 0.12
 ANYWHERE = np.full(3, np.nan)
-
-Answer = tuple[Array, float]
 
 
 def weights(*joints: int) -> Array:
@@ -68,18 +64,19 @@ class Contacts(Steps):
     def _reach(
         self, hand: HandState, moving: list[int], points: list[Array], targets: list[Array], offsets: list[Array],
         start: Array | None = None, gap: float = 0.075,
-    ) -> Generator[Reach, Answer, Array]:  # fmt: skip
+    ) -> Array:  # fmt: skip
         """Solve one contact for the `moving` fingers from `start` (or the hand as it is)."""
         free = np.zeros((5, 4), bool)
         for f in moving:
             free[f] = (True, True, f == 0, True)
         base = hand.angles.copy() if start is None else start
-        angles, residual = yield Reach(base, free, np.stack(points), np.stack(targets), np.stack(offsets), gap)
+        reach = Reach(base, free, np.stack(points), np.stack(targets), np.stack(offsets), gap)
+        angles, residual = solve(reach, self.body)
         if residual > (_TOUCHES if len(points) < 3 else _CROWDED):
             self._problem(f"out of reach by {residual:.2f} palm lengths")
         return angles
 
-    def _contact(self, hand: HandState, event: FingerEvent) -> Generator[Reach, Answer, tuple[list[int], Array]]:
+    def _contact(self, hand: HandState, event: FingerEvent) -> tuple[list[int], Array]:
         """The posture in which the event's fingers touch its target: (fingers that move, angles)."""
         fingers = numbers(event.fingers)
         start = hand.angles.copy()
@@ -94,7 +91,7 @@ class Contacts(Steps):
             start[0] = OPPOSED + (np.radians([-8.0, -6, -6, 8]) if touch else 0)
             start[fingers] = PINCHING
             target = along(0, 1.6) if touch else weights(TIPS[0])
-            angles = yield from self._reach(
+            angles = self._reach(
                 hand, [0, *fingers], [weights(TIPS[f]) for f in fingers], [target] * len(fingers),
                 [ANYWHERE] * len(fingers), start, 0.12 if touch else 0.075,
             )  # fmt: skip
@@ -103,14 +100,14 @@ class Contacts(Steps):
             points = [weights(TIPS[f]) for f in fingers]
             spots = [_PALM_SPOTS[f] for f in fingers]
             start[fingers] = np.where(np.arange(4) < 3, FIST[fingers], start[fingers])
-            angles = yield from self._reach(hand, fingers, points, [np.zeros(21)] * len(fingers), spots, start)
+            angles = self._reach(hand, fingers, points, [np.zeros(21)] * len(fingers), spots, start)
             return fingers, angles
-        angles = yield from self._on_finger(hand, event, 0.75, -0.015)
+        angles = self._on_finger(hand, event, 0.75, -0.015)
         return fingers, angles
 
     def _on_finger(
         self, hand: HandState, event: FingerEvent, c: float, across: float, near: Array | None = None
-    ) -> Generator[Reach, Answer, Array]:
+    ) -> Array:
         """The named fingertips on the side of the target finger: `c` along it, `across` to its back (palm lengths)."""
         target = FINGERS.index(event.contact)
         joints = landmarks(hand.angles, self.body)
@@ -129,19 +126,19 @@ class Contacts(Steps):
             start[0] = np.radians([38.0, 24, 22, 22])
         points = [weights(TIPS[f]) for f in fingers]
         spots = [along(target, c)] * len(fingers)
-        return (yield from self._reach(hand, fingers, points, spots, [offset] * len(fingers), start))
+        return self._reach(hand, fingers, points, spots, [offset] * len(fingers), start)
 
     def _free_to_touch(self, hand: HandState, event: FingerEvent) -> None:
         used = set(numbers(event.fingers)) | ({0} if event.contact == "thumb" else set())
         if used & set(hand.touching):
             self._problem("a finger of it touches something already")
 
-    def _pinch(self, hand: HandState, event: FingerEvent) -> Solving:
+    def _pinch(self, hand: HandState, event: FingerEvent) -> None:
         self._free_to_touch(hand, event)
         fingers, before = numbers(event.fingers), hand.angles.copy()
         start = before.copy()
         start[0], start[fingers] = OPPOSED, PINCHING
-        angles = yield from self._reach(
+        angles = self._reach(
             hand, [0, *fingers], [weights(TIPS[f]) for f in fingers], [weights(TIPS[0])] * len(fingers),
             [ANYWHERE] * len(fingers), start, 0.32 if event.contact == "object" else 0.075,
         )  # fmt: skip
@@ -155,13 +152,13 @@ class Contacts(Steps):
         self._drag(hand, before, moving, event.start, event.end)
         hand.touching |= dict.fromkeys(fingers, event.contact) | {0: FINGERS[fingers[0]]}
 
-    def _touch(self, hand: HandState, event: FingerEvent) -> Solving:
+    def _touch(self, hand: HandState, event: FingerEvent) -> None:
         self._free_to_touch(hand, event)
         before = hand.angles.copy()
         if event.contact == "other_hand":
             self._to_other_hand(hand, event, event.start, event.end)
         else:
-            moving, angles = yield from self._contact(hand, event)
+            moving, angles = self._contact(hand, event)
             self._exact(hand, moving, angles, event.start, event.end)
             self._drag(hand, before, moving, event.start, event.end)
         if event.contact in RELEASABLE:
@@ -169,13 +166,13 @@ class Contacts(Steps):
         if event.contact == "thumb":
             hand.touching[0] = event.fingers[0]
 
-    def _tap(self, hand: HandState, event: FingerEvent) -> Solving:
+    def _tap(self, hand: HandState, event: FingerEvent) -> None:
         self._free_to_touch(hand, event)
         before, place = hand.angles.copy(), hand.value[MOVE : MOVE + 3].copy()
         moving: list[int] = []
         angles = before
         if event.contact != "other_hand":
-            moving, angles = yield from self._contact(hand, event)
+            moving, angles = self._contact(hand, event)
         for begin, end in self._rounds(event):
             down, up = begin + 0.42 * (end - begin), begin + 0.48 * (end - begin)
             if event.contact == "other_hand":
@@ -202,7 +199,7 @@ class Contacts(Steps):
         goal = before.copy()
         level = {"small": 0.28, "half": 0.18, "full": 0.06}[event.extent]
         for f in moving:
-            goal[f] = (OPEN + level * (FIST - OPEN))[f]
+            goal[f] = OPEN[f] + level * SPAN[f]
             goal[f, 3] = OPEN[f, 3]
         if event.contact in FINGERS and event.fingers == ("thumb",):  # only lifts off
             goal[0] = np.radians([30.0, 12, 12, 36])
@@ -218,22 +215,20 @@ class Contacts(Steps):
         for c in range(3):
             self._to(hand, MOVE + c, float(hand.value[MOVE + c] + (palm - tip)[c]), begin, end)
 
-    def _path(
-        self, hand: HandState, event: FingerEvent, way: str, reach: float
-    ) -> Generator[Reach, Answer, list[Array]]:
+    def _path(self, hand: HandState, event: FingerEvent, way: str, reach: float) -> list[Array]:
         """Three postures along a stroke. way: "tip", "base", "back", "front" (of the target finger)."""
-        middle = yield from self._on_finger(hand, event, *_spot(way, reach, 0.0))
-        first = yield from self._on_finger(hand, event, *_spot(way, reach, -1.0), middle)
-        last = yield from self._on_finger(hand, event, *_spot(way, reach, 1.0), middle)
+        middle = self._on_finger(hand, event, *_spot(way, reach, 0.0))
+        first = self._on_finger(hand, event, *_spot(way, reach, -1.0), middle)
+        last = self._on_finger(hand, event, *_spot(way, reach, 1.0), middle)
         return [first, middle, last]
 
-    def _slide(self, hand: HandState, event: FingerEvent) -> Solving:
+    def _slide(self, hand: HandState, event: FingerEvent) -> None:
         fingers, joined = numbers(event.fingers), all(f in hand.touching for f in numbers(event.fingers))
         moving, poses = fingers, []
         if event.contact in FINGERS and event.contact != "thumb":
-            poses = yield from self._path(hand, event, {"across": "front"}.get(event.direction, event.direction), 0.5)
+            poses = self._path(hand, event, {"across": "front"}.get(event.direction, event.direction), 0.5)
         else:
-            moving, first = yield from self._contact(hand, event)
+            moving, first = self._contact(hand, event)
             for s in (0.0, 0.5, 1.0):
                 pose = first.copy()
                 sign = s if event.direction == "tip" else -s
@@ -245,7 +240,7 @@ class Contacts(Steps):
                     share = 0.0 if event.direction == "across" else 0.9 * (sign - (0.5 if sign > 0 else -0.5))
                     spot = along(0, float(np.clip(1.6 + share, 1, 2.6)))
                     tips = [weights(TIPS[f]) for f in fingers]
-                    pose = yield from self._reach(
+                    pose = self._reach(
                         hand, [0, *fingers], tips, [spot] * len(fingers), [ANYWHERE] * len(fingers), first, 0.12
                     )
                     if event.direction == "across":
@@ -259,10 +254,10 @@ class Contacts(Steps):
         if event.contact == "thumb":
             hand.touching[0] = event.fingers[0]
 
-    def _thumb_swipe(self, hand: HandState, event: FingerEvent) -> Solving:
+    def _thumb_swipe(self, hand: HandState, event: FingerEvent) -> None:
         self._free_to_touch(hand, event)
         before = hand.angles.copy()
-        poses = yield from self._path(hand, event, thumb_way(event), 0.62)
+        poses = self._path(hand, event, thumb_way(event), 0.62)
         for begin, end in self._rounds(event):
             length = end - begin
             down, up = begin + 0.28 * length, begin + 0.72 * length
@@ -270,12 +265,12 @@ class Contacts(Steps):
             self._stroke(hand, [0], poses, down, up)
             self._exact(hand, [0], before, up, end)
 
-    def _flick(self, hand: HandState, event: FingerEvent) -> Solving:
+    def _flick(self, hand: HandState, event: FingerEvent) -> None:
         self._free_to_touch(hand, event)
         f = numbers(event.fingers)[0]
         start = hand.angles.copy()
         start[0], start[f] = OPPOSED, np.radians([48.0, 70, 46, 0])
-        loaded = yield from self._reach(
+        loaded = self._reach(
             hand, [0, f], [weights(TIPS[f])], [weights(TIPS[0])], [ANYWHERE], start, 0.10
         )  # fmt: skip
         after = loaded.copy()

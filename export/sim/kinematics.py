@@ -1,53 +1,80 @@
-"""Forward and inverse kinematics of the hand, vectorised over clips and frames; numpy only."""
+"""Forward and inverse kinematics of the hand, compiled by numba: the same lines pose one hand and a batch of clips."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numba import njit
 
 from export.sim.anatomy import DIP_PER_PIP, LOWER, THUMB_PRONATION, UPPER, Array, Body
 
+#: Every operation rounds as written: programs of a seed must stay the same ones on every machine.
+EXACT: dict[str, Any] = {"cache": True, "fastmath": False, "nogil": True, "boundscheck": False, "error_model": "numpy"}
+_PRONATION_COS, _PRONATION_SIN = float(np.cos(THUMB_PRONATION)), float(np.sin(THUMB_PRONATION))
+
+
+@njit(inline="always", **EXACT)
+def _finger(f: int, angles: Any, at: int, bases: Any, lengths: Any, lean: Any, out: Any) -> None:
+    """Landmarks 4 f + 1 .. 4 f + 4 of `out` [21,3] from the four angles at `angles[at]`."""
+    kind = angles.dtype.type  # constants in the arrays' own type: mixed ones would turn floats into doubles and back
+    zero, one = kind(0.0), kind(1.0)
+    a, b, c, side = angles[at], angles[at + 1], angles[at + 2], angles[at + 3]
+    x, y, z = bases[f, 0], bases[f, 1], bases[f, 2]
+    if f == 0:
+        # the metacarpal itself is lifted and turned sideways; MCP and IP flex in a pronated plane
+        cl, sl, ct, st = np.cos(a), np.sin(a), np.cos(side), np.sin(side)
+        ux, uy, uz = cl * ct, cl * st, sl
+        cp, sp = kind(_PRONATION_COS), kind(_PRONATION_SIN)
+        bx, by, bz = cp * st - sp * sl * ct, -cp * ct - sp * sl * st, sp * cl
+        first, second = b, b + c
+        along, up = lengths[f, 0], zero
+    else:
+        cos = np.cos(a)
+        # the collateral ligaments tighten: a bent knuckle hardly abducts
+        side *= kind(0.3) + kind(0.7) * cos
+        ct, st = np.cos(side), np.sin(side)
+        norm = one / np.sqrt(one + lean[f] * lean[f])
+        ux, uy, uz = ct, st, zero
+        bx, by, bz = -lean[f] * norm * st, lean[f] * norm * ct, norm
+        first, second = a + b, a + b + c
+        along, up = cos * lengths[f, 0], np.sin(a) * lengths[f, 0]
+    i = 4 * f + 1
+    out[i, 0], out[i, 1], out[i, 2] = x, y, z
+    x, y, z = x + along * ux + up * bx, y + along * uy + up * by, z + along * uz + up * bz
+    out[i + 1, 0], out[i + 1, 1], out[i + 1, 2] = x, y, z
+    along, up = np.cos(first) * lengths[f, 1], np.sin(first) * lengths[f, 1]
+    x, y, z = x + along * ux + up * bx, y + along * uy + up * by, z + along * uz + up * bz
+    out[i + 2, 0], out[i + 2, 1], out[i + 2, 2] = x, y, z
+    along, up = np.cos(second) * lengths[f, 2], np.sin(second) * lengths[f, 2]
+    out[i + 3, 0], out[i + 3, 1], out[i + 3, 2] = (
+        x + along * ux + up * bx,
+        y + along * uy + up * by,
+        z + along * uz + up * bz,
+    )
+
+
+@njit(inline="always", **EXACT)
+def pose(angles: Any, bases: Any, lengths: Any, lean: Any, out: Any) -> None:
+    """Landmarks `out` [21,3] of one hand with joint angles [20], in the palm's axes, palm lengths."""
+    out[0, 0] = out[0, 1] = out[0, 2] = 0.0
+    for f in range(5):
+        _finger(f, angles, 4 * f, bases, lengths, lean, out)
+
+
+@njit(**EXACT)
+def _poses(angles: Any, bases: Any, lengths: Any, lean: Any, out: Any) -> None:
+    for n in range(len(angles)):
+        pose(angles[n], bases, lengths, lean, out[n])
+
 
 def landmarks(angles: Array, body: Body) -> Array:
-    """Joint angles [..., 5, 4] -> 21 landmarks [..., 21, 3] in the palm's axes, palm lengths, wrist at the origin.
-
-    The body's leading axes must broadcast against those of `angles`.
-    """
-    kind = angles.dtype
-    out = np.empty((*angles.shape[:-2], 21, 3), kind)
-    out[..., 0, :] = 0
-    bases, lengths = body.bases.astype(kind), body.lengths.astype(kind)
-    straight, bent = _planes(angles, body)
-    flex = angles[..., :3].copy()
-    flex[..., 0, 0] = 0  # the thumb's metacarpal is `straight` itself
-    total = np.cumsum(flex, axis=-1)
-    along, up = np.cos(total) * lengths, np.sin(total) * lengths  # [..., 5, 3 bones]
-    point = np.broadcast_to(bases, straight.shape)
-    out[..., 1::4, :] = point
-    for bone in range(3):
-        point = point + along[..., bone, None] * straight + up[..., bone, None] * bent
-        out[..., 2 + bone :: 4, :] = point
-    return out
-
-
-def _planes(angles: Array, body: Body) -> tuple[Array, Array]:
-    """Unit vectors [..., 5, 3] of each finger's flexion plane: the straight finger, and where it bends to."""
-    kind = angles.dtype
-    side = angles[..., 3].copy()
-    # the collateral ligaments tighten: a bent knuckle hardly abducts
-    side[..., 1:] *= 0.3 + 0.7 * np.cos(angles[..., 1:, 0])
-    cos, sin = np.cos(side), np.sin(side)
-    lean = body.lean.astype(kind)
-    norm = 1 / np.sqrt(1 + lean * lean)
-    straight = np.stack([cos, sin, np.zeros_like(cos)], axis=-1)
-    bent = np.stack([-lean * norm * sin, lean * norm * cos, np.broadcast_to(norm, cos.shape)], axis=-1)
-    lift = angles[..., 0, 0]
-    cl, sl, ct, st = np.cos(lift), np.sin(lift), cos[..., 0], sin[..., 0]
-    straight[..., 0, :] = np.stack([cl * ct, cl * st, sl], axis=-1)
-    cp, sp = np.cos(THUMB_PRONATION).astype(kind), np.sin(THUMB_PRONATION).astype(kind)
-    bent[..., 0, :] = np.stack([cp * st - sp * sl * ct, -cp * ct - sp * sl * st, sp * cl], axis=-1)
-    return straight, bent
+    """Joint angles [..., 5, 4] -> 21 landmarks [..., 21, 3] in the palm's axes, palm lengths, wrist at the origin."""
+    rows = np.ascontiguousarray(angles).reshape(-1, 20)
+    out = np.empty((len(rows), 21, 3), rows.dtype)
+    _poses(rows, *(a.astype(rows.dtype) for a in (body.bases, body.lengths, body.lean)), out)
+    return out.reshape(*angles.shape[:-2], 21, 3)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,74 +99,141 @@ class Reach:
 
 _STEP = 1e-3
 _STAY = 0.06  # pull towards the starting posture: palm lengths per radian
+_LOW, _HIGH = LOWER.ravel().copy(), UPPER.ravel().copy()
 
 
-def solve(reaches: list[Reach], bodies: Body, *, rounds: int = 16) -> tuple[Array, Array]:
-    """Damped Gauss-Newton within the joint limits, all problems at once.
+@njit(**EXACT)
+def _residual(joints: Any, ways: Any, offsets: Any, gap: float, out: Any) -> None:
+    """What is missing at each point [K,3]: the way from target to point, less the wanted one."""
+    for k in range(len(ways)):
+        x = y = z = 0.0
+        for i in range(21):
+            w = ways[k, i]
+            if w != 0.0:
+                x += w * joints[i, 0]
+                y += w * joints[i, 1]
+                z += w * joints[i, 2]
+        if np.isnan(offsets[k, 0]):
+            share = 1.0 - gap / max(np.sqrt(x * x + y * y + z * z), 1e-6)
+            out[k, 0], out[k, 1], out[k, 2] = x * share, y * share, z * share
+        else:
+            out[k, 0], out[k, 1], out[k, 2] = x - offsets[k, 0], y - offsets[k, 1], z - offsets[k, 2]
 
-    `bodies` has the batch axis [N]. Returns angles [N,5,4] and the largest residual of each [N], palm lengths.
-    """
-    count, most = len(reaches), max(len(r.points) for r in reaches)
-    points, targets = np.zeros((count, most, 21)), np.zeros((count, most, 21))
-    offsets = np.zeros((count, most, 3))
-    for i, reach in enumerate(reaches):
-        k = len(reach.points)
-        points[i, :k], targets[i, :k], offsets[i, :k] = reach.points, reach.targets, reach.offsets
-    start = np.stack([r.start for r in reaches]).reshape(count, 20)
-    free = np.stack([r.free for r in reaches]).reshape(count, 20)
-    gap = np.array([r.gap for r in reaches])[:, None, None]
-    basis = np.eye(20)
-    for pip in (5, 9, 13, 17):
-        basis[pip, pip + 1] = DIP_PER_PIP
-    # only the free angles are probed: their numbers, padded with directions that move nothing
-    ways = np.zeros((count, int(free.sum(axis=1).max()), 20))
-    for i, flags in enumerate(free):
-        ways[i, : flags.sum()] = basis[flags]
-    spread = Body(*(np.asarray(getattr(bodies, n))[:, None] for n in Body.__dataclass_fields__))
-    low, high = LOWER.ravel(), UPPER.ravel()
-    anywhere = np.isnan(offsets)[:, None]
-    way_weights = points - targets
 
-    def residual(theta: Array) -> Array:
-        """[N, M, 20] angles -> [N, M, 3K] residuals."""
-        joints = landmarks(theta.reshape(*theta.shape[:-1], 5, 4), spread)
-        way = way_weights[:, None] @ joints
-        length = np.maximum(np.linalg.norm(way, axis=-1, keepdims=True), 1e-6)
-        wanted = np.where(anywhere, gap[:, None] * way / length, offsets[:, None])
-        return np.asarray((way - wanted).reshape(*theta.shape[:-1], -1))
+@njit(**EXACT)
+def _solve_normal(normal: Any, slope: Any) -> None:
+    """Solves normal @ x = slope in place by Cholesky; the damping keeps the matrix positive."""
+    size = len(slope)
+    for i in range(size):
+        for j in range(i + 1):
+            total = normal[i, j]
+            for k in range(j):
+                total -= normal[i, k] * normal[j, k]
+            normal[i, j] = np.sqrt(total) if i == j else total / normal[j, j]
+    for i in range(size):
+        for k in range(i):
+            slope[i] -= normal[i, k] * slope[k]
+        slope[i] /= normal[i, i]
+    for i in range(size - 1, -1, -1):
+        for k in range(i + 1, size):
+            slope[i] -= normal[k, i] * slope[k]
+        slope[i] /= normal[i, i]
 
-    theta, eye = start.copy(), np.eye(ways.shape[1])
+
+@njit(**EXACT)
+def _gauss_newton(
+    start: Any, free: Any, ways: Any, offsets: Any, gap: float, bases: Any, lengths: Any, lean: Any, rounds: int
+) -> tuple[Any, float]:
+    probes = np.flatnonzero(free)
+    size, count = len(probes), len(ways)
+    theta, joints, moved = start.copy(), np.empty((21, 3)), np.empty((21, 3))
+    here, there, jac = np.empty((count, 3)), np.empty((count, 3)), np.empty((size, 3 * count))
+    normal, slope, move = np.empty((size, size)), np.empty(size), np.empty(20)
     for turn in range(rounds):
         stay = _STAY**2 * 0.25 * 0.6**turn  # early rounds keep the posture natural, late rounds close the gap
-        values = residual(np.concatenate([theta[:, None], theta[:, None] + _STEP * ways], axis=1))
-        here = values[:, 0]
-        jac = np.swapaxes(values[:, 1:] - here[:, None], 1, 2) / _STEP  # [N, R, directions]
-        normal = np.swapaxes(jac, 1, 2) @ jac + (stay + 1e-4) * eye
-        slope = (here[:, None] @ jac)[:, 0] + stay * (ways @ (theta - start)[..., None])[..., 0]
-        step = np.linalg.solve(normal, slope[..., None])[..., 0]
-        move = (step[:, None] @ ways)[:, 0].clip(-0.35, 0.35)
-        theta = np.where(move != 0, np.clip(theta - move, low, high), theta)
-        if np.abs(move).max() < 1e-3:
+        pose(theta, bases, lengths, lean, joints)
+        _residual(joints, ways, offsets, gap, here)
+        moved[:] = joints
+        for p in range(size):
+            q = probes[p]
+            f, pip = q // 4, q > 4 and q % 4 == 1
+            angle, follower = theta[q], theta[q + 1] if pip else 0.0
+            theta[q] = angle + _STEP
+            if pip:
+                theta[q + 1] = follower + _STEP * DIP_PER_PIP
+            _finger(f, theta, 4 * f, bases, lengths, lean, moved)
+            _residual(moved, ways, offsets, gap, there)
+            moved[4 * f + 1 : 4 * f + 5] = joints[4 * f + 1 : 4 * f + 5]
+            theta[q] = angle
+            slope[p] = stay * (angle - start[q])
+            if pip:
+                theta[q + 1] = follower
+                slope[p] += stay * DIP_PER_PIP * (follower - start[q + 1])
+            for r in range(3 * count):
+                jac[p, r] = (there[r // 3, r % 3] - here[r // 3, r % 3]) / _STEP
+        for p in range(size):
+            for r in range(3 * count):
+                slope[p] += jac[p, r] * here[r // 3, r % 3]
+            for q in range(p + 1):
+                total = stay + 1e-4 if p == q else 0.0
+                for r in range(3 * count):
+                    total += jac[p, r] * jac[q, r]
+                normal[p, q] = total
+        _solve_normal(normal, slope)
+        move[:] = 0.0
+        for p in range(size):
+            q = probes[p]
+            move[q] += slope[p]
+            if q > 4 and q % 4 == 1:
+                move[q + 1] += DIP_PER_PIP * slope[p]
+        most = 0.0
+        for q in range(20):
+            step = min(max(move[q], -0.35), 0.35)
+            most = max(most, abs(step))
+            if step != 0.0:
+                theta[q] = min(max(theta[q] - step, _LOW[q]), _HIGH[q])
+        if most < 1e-3:
             break
-    last = residual(theta[:, None])[:, 0].reshape(count, most, 3)
-    return theta.reshape(count, 5, 4), np.linalg.norm(last, axis=-1).max(axis=1)
+    pose(theta, bases, lengths, lean, joints)
+    _residual(joints, ways, offsets, gap, here)
+    return theta, np.sqrt((here * here).sum(axis=1).max())
 
 
-def rotation(supination: Array, flexion: Array, deviation: Array) -> Array:
-    """Wrist and forearm angles [...] -> [..., 3, 3] turning the palm's axes within the forearm's.
+def solve(reach: Reach, body: Body, *, rounds: int = 16) -> tuple[Array, float]:
+    """Damped Gauss-Newton within the joint limits: angles [5,4] and the largest residual, palm lengths."""
+    theta, residual = _gauss_newton(
+        reach.start.reshape(20), reach.free.reshape(20), reach.points - reach.targets, reach.offsets, reach.gap,
+        body.bases, body.lengths, body.lean, rounds,
+    )  # fmt: skip
+    return theta.reshape(5, 4), residual
+
+
+@njit(inline="always", **EXACT)
+def turn_of(supination: float, flexion: float, deviation: float, out: Any) -> None:
+    """See `rotation`."""
+    cs, ss = np.cos(supination), np.sin(supination)
+    cf, sf = np.cos(flexion), np.sin(flexion)
+    cd, sd = np.cos(deviation), np.sin(deviation)
+    # columns x, y, z of the wrist's turn, then the forearm's about x
+    out[0, 0], out[0, 1], out[0, 2] = cf * cd, -sd, -sf * cd
+    out[1, 0], out[1, 1], out[1, 2] = cs * cf * sd + ss * sf, cs * cd, ss * cf - cs * sf * sd
+    out[2, 0], out[2, 1], out[2, 2] = cs * sf - ss * cf * sd, -ss * cd, cs * cf + ss * sf * sd
+
+
+@njit(**EXACT)
+def _turns(angles: Any, out: Any) -> None:
+    for n in range(len(angles)):
+        turn_of(angles[n, 0], angles[n, 1], angles[n, 2], out[n])
+
+
+def rotation(angles: Array) -> Array:
+    """Supination of the forearm, flexion and deviation of the wrist [..., 3] -> [..., 3, 3]: the palm's axes within
+    the forearm's.
 
     The forearm's axes are the palm's at zero. Supination turns the thumb's side away from the palm's side;
     flexion bends the hand to the palm (+), deviation to the thumb (+).
     """
-    cs, ss = np.cos(supination), np.sin(supination)
-    cf, sf = np.cos(flexion), np.sin(flexion)
-    cd, sd = np.cos(deviation), np.sin(deviation)
-    x = np.stack([cf * cd, cf * sd, sf], axis=-1)
-    y = np.stack([-sd, cd, np.zeros_like(cd)], axis=-1)
-    z = np.stack([-sf * cd, -sf * sd, cf], axis=-1)
-    local = np.stack([x, y, z], axis=-1)  # columns
-    zero, one = np.zeros_like(cs), np.ones_like(cs)
-    turn = np.stack(
-        [np.stack([one, zero, zero], -1), np.stack([zero, cs, ss], -1), np.stack([zero, -ss, cs], -1)], axis=-2
-    )
-    return np.asarray(turn @ local)
+    rows = np.ascontiguousarray(angles).reshape(-1, 3)
+    out = np.empty((len(rows), 3, 3), rows.dtype)
+    _turns(rows, out)
+    return out.reshape(*angles.shape, 3)

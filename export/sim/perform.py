@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import factorial
+from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from edge.score import HANDS, FingerEvent, Score
 from export.sim.anatomy import LOWER, UPPER, Array, Body, stack
-from export.sim.kinematics import Reach, landmarks, rotation, solve
+from export.sim.kinematics import EXACT, pose, turn_of
 from export.sim.plan import CHANNELS, MOVE, TURN, Plan, plan
 from export.sim.stage import Stage, set_stage
 
@@ -20,6 +23,11 @@ TREMOR_HZ, DRIFT_HZ = (8.0, 12.0), (0.08, 0.35)
 #: ~0.2 mm; postural drift about a degree and a few millimetres over seconds.
 _TREMOR = np.concatenate([np.full(20, np.radians(0.10)), np.full(3, 0.0002), np.full(3, np.radians(0.10))])
 _DRIFT = np.concatenate([np.full(20, np.radians(0.5)), np.full(3, 0.0025), np.full(3, np.radians(0.8))])
+#: [3,2] the waves' bands, Hz; [3,1] which one is tremor; [3,52] their amplitudes.
+_BANDS = np.array([TREMOR_HZ, DRIFT_HZ, DRIFT_HZ])
+_TREMBLING = np.array([[True], [False], [False]])
+_AMPLITUDES = np.tile(np.stack([_TREMOR, _DRIFT / 2, _DRIFT / 2]), 2)
+_LOW, _HIGH = LOWER.ravel().copy(), UPPER.ravel().copy()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,78 +55,109 @@ class Performance:
     problems: tuple[str, ...] = ()
 
 
-def minimum_jerk(phase: Array) -> Array:
+@njit(**EXACT)
+def minimum_jerk(phase: Any) -> Any:
     """10 s^3 - 15 s^4 + 6 s^5 of the phase clipped to 0..1 (Flash and Hogan 1985)."""
-    s = np.clip(phase, 0.0, 1.0)
-    return np.asarray(s * s * s * (10.0 + s * (6.0 * s - 15.0)))
+    s = np.minimum(np.maximum(phase, 0.0), 1.0)
+    return s * s * s * (10.0 + s * (6.0 * s - 15.0))
 
 
-def drive(plans: Sequence[Generator[Reach, tuple[Array, float], Plan]], bodies: Sequence[Body]) -> list[Plan]:
-    """Run many plans in step, solving their inverse problems together."""
-    done: dict[int, Plan] = {}
-    waiting: dict[int, Reach] = {}
-
-    def advance(i: int, answer: tuple[Array, float] | None) -> None:
-        try:
-            waiting[i] = next(plans[i]) if answer is None else plans[i].send(answer)
-        except StopIteration as end:
-            done[i] = end.value
-
-    for i in range(len(plans)):
-        advance(i, None)
-    while waiting:
-        who, reaches = list(waiting), list(waiting.values())
-        waiting.clear()
-        angles, residuals = solve(reaches, stack([bodies[i] for i in who]))
-        for i, a, r in zip(who, angles, residuals, strict=True):
-            advance(i, (a, float(r)))
-    return [done[i] for i in range(len(plans))]
+@njit(**EXACT)
+def _follow(steps: Any, bounds: Any, times: Any, out: Any) -> None:
+    """Add the steps [N,5] of clip b, bounds[b] to bounds[b + 1], to its channels `out` [B,T,52]."""
+    for b in range(len(times)):
+        for n in range(bounds[b], bounds[b + 1]):
+            channel, begin, length, delta, square = steps[n]
+            for t in range(times.shape[1]):
+                if times[b, t] > begin:
+                    shape = minimum_jerk((times[b, t] - begin) / length)
+                    out[b, t, int(channel)] += delta * (shape * shape if square == 2.0 else shape)
 
 
 def curves(plans: Sequence[Plan], times: Array) -> Array:
     """Channel values [B, T, 2 * CHANNELS] of plans at times [B, T] seconds."""
     start = np.stack([p.start.ravel() for p in plans]).astype(times.dtype)
     out = np.repeat(start[:, None], times.shape[1], axis=1)
-    for i, one in enumerate(plans):
-        if not len(one.steps):
-            continue
-        steps = one.steps[np.argsort(one.steps[:, 0], kind="stable")]
-        shape = minimum_jerk((times[i][None] - steps[:, 1:2].astype(times.dtype)) / steps[:, 2:3].astype(times.dtype))
-        square = steps[:, 4] == 2
-        shape[square] *= shape[square]
-        shape *= steps[:, 3:4].astype(times.dtype)
-        channels = steps[:, 0].astype(int)
-        first = np.flatnonzero(np.r_[True, channels[1:] != channels[:-1]])
-        out[i, :, channels[first]] += np.add.reduceat(shape, first, axis=0)
+    bounds = np.cumsum([0, *(len(p.steps) for p in plans)])
+    _follow(np.concatenate([p.steps for p in plans]), bounds, times, out)
     return out
+
+
+#: Taylor series of sin(2 pi m), odd powers of m = 0..1/4 turns: within 4e-6, a thousandth of the smallest wave.
+_SINE = tuple((-1) ** k * (2 * np.pi) ** (2 * k + 1) / factorial(2 * k + 1) for k in range(5))
+
+
+@njit(**EXACT)
+def _tremble(hz: Any, phase: Any, scale: Any, times: Any, out: Any) -> None:
+    """out [B,T,C] = sums of the sinusoids [B,3,C], phases in turns; branchless, for the compiler to vectorise."""
+    kind = out.dtype.type
+    half, a, b, c, d, e = (
+        kind(0.5), kind(_SINE[0]), kind(_SINE[1]), kind(_SINE[2]), kind(_SINE[3]), kind(_SINE[4])
+    )  # fmt: skip
+    for i in range(times.shape[0]):
+        for t in range(times.shape[1]):
+            now = times[i, t]
+            for channel in range(out.shape[2]):
+                total = kind(0.0)
+                for w in range(3):
+                    turn = hz[i, w, channel] * now + phase[i, w, channel]
+                    turn -= np.rint(turn)
+                    m = min(abs(turn), half - abs(turn))
+                    q = m * m
+                    sine = m * (a + q * (b + q * (c + q * (d + q * e))))
+                    total += scale[i, w, channel] * (sine if turn >= 0 else -sine)
+                out[i, t, channel] = total
 
 
 def unrest(times: Array, bodies: Sequence[Body], seeds: Sequence[np.random.Generator]) -> Array:
     """Tremor and slow drift [B, T, 2 * CHANNELS]: sums of three sinusoids a channel, the same at any frame rate."""
-    width = 2 * CHANNELS
-    out = np.zeros((*times.shape, width), times.dtype)
-    for i, (body, rng) in enumerate(zip(bodies, seeds, strict=True)):
-        for band, amplitude, waves in ((TREMOR_HZ, _TREMOR * float(body.tremor), 1), (DRIFT_HZ, _DRIFT, 2)):
-            for _ in range(waves):
-                hz = rng.uniform(*band, width).astype(times.dtype)
-                phase = rng.uniform(0, 2 * np.pi, width).astype(times.dtype)
-                scale = (np.tile(amplitude, 2) * rng.uniform(0.5, 1.4, width) / waves).astype(times.dtype)
-                out[i] += scale * np.sin(2 * np.pi * hz * times[i][:, None] + phase)
+    kind = times.dtype
+    drawn = np.stack([rng.random((len(_BANDS), 3, 2 * CHANNELS)) for rng in seeds])
+    tremor = np.array([float(b.tremor) for b in bodies])[:, None, None]
+    hz = _BANDS[:, :1] + (_BANDS[:, 1:] - _BANDS[:, :1]) * drawn[:, :, 0]
+    scale = np.where(_TREMBLING, tremor, 1.0) * _AMPLITUDES * (0.5 + 0.9 * drawn[:, :, 2])
+    out = np.empty((*times.shape, 2 * CHANNELS), kind)
+    _tremble(hz.astype(kind), drawn[:, :, 1].astype(kind), scale.astype(kind), times, out)
     return out
+
+
+@njit(**EXACT)
+def _hold_out(
+    values: Any, metres: Any, bases: Any, lengths: Any, lean: Any, forearms: Any, homes: Any,
+    angles: Any, joints: Any, wrist: Any,
+) -> None:  # fmt: skip
+    """See `joints_of`."""
+    kind = values.dtype
+    local, turn, arm = np.empty((21, 3), kind), np.empty((3, 3), kind), np.empty((3, 3), kind)
+    for b in range(values.shape[0]):
+        for t in range(values.shape[1]):
+            for h in range(2):
+                value, theta, out = values[b, t, h], angles[b, t, h], joints[b, t, h]
+                for q in range(20):
+                    theta[q] = min(max(value[q], kind.type(_LOW[q])), kind.type(_HIGH[q]))
+                pose(theta, bases[b], lengths[b], lean[b], local)
+                turn_of(value[TURN], value[TURN + 1], value[TURN + 2], turn)
+                for i in range(3):
+                    wrist[b, t, h, i] = homes[b, h, i] + value[MOVE + i]
+                    for j in range(3):
+                        way = forearms[b, h, i, 0] * turn[0, j] + forearms[b, h, i, 1] * turn[1, j]
+                        arm[i, j] = metres[b] * (way + forearms[b, h, i, 2] * turn[2, j])
+                for p in range(21):
+                    x, y, z = local[p, 0], local[p, 1], local[p, 2]
+                    out[p, 0] = arm[0, 0] * x + arm[0, 1] * y + arm[0, 2] * z
+                    out[p, 1] = arm[1, 0] * x + arm[1, 1] * y + arm[1, 2] * z
+                    out[p, 2] = arm[2, 0] * x + arm[2, 1] * y + arm[2, 2] * z
 
 
 def joints_of(values: Array, bodies: Sequence[Body], stages: Sequence[Stage]) -> tuple[Array, Array, Array]:
     """Channel values [B,T,52] -> joints [B,T,2,21,3] and wrist [B,T,2,3] in the scene, angles [B,T,2,5,4]."""
-    kind = values.dtype
     value = values.reshape(*values.shape[:2], 2, CHANNELS)
-    angles = np.clip(value[..., :20].reshape(*value.shape[:3], 5, 4), LOWER.astype(kind), UPPER.astype(kind))
+    angles, joints, wrist = (np.empty((*value.shape[:3], *end), values.dtype) for end in ((20,), (21, 3), (3,)))
     batch = stack(bodies)
-    wide = Body(*(np.asarray(getattr(batch, n))[:, None, None] for n in Body.__dataclass_fields__))
-    local = landmarks(angles, wide) * batch.metres.astype(kind)[:, None, None, None, None]
-    forearm = np.stack([s.forearm for s in stages]).astype(kind)[:, None]
-    turn = forearm @ rotation(value[..., TURN], value[..., TURN + 1], value[..., TURN + 2])
-    home = np.stack([s.home for s in stages]).astype(kind)[:, None]
-    return local @ np.swapaxes(turn, -1, -2), home + value[..., MOVE : MOVE + 3], angles
+    held = (np.stack([s.forearm for s in stages]), np.stack([s.home for s in stages]))
+    still = (a.astype(values.dtype) for a in (batch.metres, batch.bases, batch.lengths, batch.lean, *held))
+    _hold_out(value, *still, angles, joints, wrist)
+    return joints, wrist, angles.reshape(*value.shape[:3], 5, 4)
 
 
 def frame_times(duration: float, fps: float) -> Array:
@@ -145,7 +184,7 @@ def perform(
     body = body or Body.average()
     stage = stage or set_stage(hands=seen)
     start, shake = rng.spawn(2)
-    (one,) = drive([plan(tuple(score), body, stage, start)], [body])
+    one = plan(tuple(score), body, stage, start)
     times = frame_times(duration, fps)
     values = curves([one], times[None]) + unrest(times[None], [body], [shake])
     joints, wrist, angles = (a[0] for a in joints_of(values, [body], [stage]))
@@ -163,7 +202,7 @@ def problems_of(
     """What a hand cannot do of a score: one sentence each; empty = feasible."""
     body = body or Body.average()
     rng = np.random.default_rng(seed)
-    return drive([plan(tuple(score), body, stage or set_stage(), rng)], [body])[0].problems
+    return plan(tuple(score), body, stage or set_stage(), rng).problems
 
 
 def feasible(score: Sequence[FingerEvent], *, body: Body | None = None, stage: Stage | None = None) -> bool:

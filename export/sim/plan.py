@@ -2,24 +2,22 @@
 
 Every channel is `start + sum of delta * S(t)**power` over its steps, S the minimum-jerk profile: a function of
 continuous time, so that any frame rate sees the same motion, and events on different channels simply add up.
-Inverse problems are yielded (`Reach`) and their solutions sent back: whoever drives many plans solves them together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import cast
 
 import numpy as np
 
 from edge.score import FINGERS, HANDS, FingerEvent, Score
-from export.sim.anatomy import FIST, LOWER, OPEN, RELAXED, SPREAD, TOGETHER, UPPER, Array, Body
+from export.sim.anatomy import LOWER, OPEN, RELAXED, SPAN, SPREAD, TOGETHER, UPPER, Body
 from export.sim.arm import Arm
 from export.sim.bends import Bends
 from export.sim.contacts import thumb_way
-from export.sim.kinematics import Reach
 from export.sim.stage import Stage
-from export.sim.steps import CHANNELS, MOVE, TURN, WRIST_MOTIONS, HandState, Plan, Solving, numbers, overlap, parts_of
+from export.sim.steps import CHANNELS, MOVE, TURN, WRIST_MOTIONS, HandState, Plan, numbers, overlap, parts_of
 
 #: [5,4] fingers as they are held for thumb gestures: the side of the index finger lies before the thumb.
 _MICRO = np.radians(
@@ -32,27 +30,27 @@ __all__ = ["CHANNELS", "MOVE", "TURN", "WRIST_MOTIONS", "Plan", "Planner", "part
 class Planner(Bends, Arm):
     """Plans one clip. Use `plan`."""
 
-    def run(self) -> Generator[Reach, tuple[Array, float], Plan]:
-        """Yields inverse problems, takes (angles, residual), returns the plan."""
+    def run(self) -> Plan:
+        """The whole score."""
         self.hands = [
             HandState(slot, np.zeros(CHANNELS), [e for e in self.score if e.hand == name])
             for slot, name in enumerate(HANDS)
         ]
         for hand in self.hands:
-            yield from self._begin(hand)
-        self.steps, self.problems = [], []
+            self._begin(hand)
+        self._begin_steps()
+        self.problems = []
         start = np.stack([h.value for h in self.hands])
         for i, event in enumerate(self.score):
             hand = self.hands[HANDS.index(event.hand)]
-            self._now = f"{event.motion} of {event.hand} {' '.join(event.fingers) or 'hand'} at {event.start:.2f} s"
+            self._now = event
             for other in self.score[i + 1 :]:
                 if other.hand == event.hand and overlap(event, other) and parts_of(event) & parts_of(other):
                     self._problem(f"overlaps {other.motion} with the same fingers")
-            yield from self._perform(hand, event)
-        steps = np.array(self.steps, float).reshape(-1, 5)
-        return Plan(start, steps, tuple(self.problems))
+            self._perform(hand, event)
+        return Plan(start, self.steps(), tuple(self.problems))
 
-    def _begin(self, hand: HandState) -> Solving:
+    def _begin(self, hand: HandState) -> None:
         """Posture from which the first event of every finger makes sense."""
         firsts: dict[int, FingerEvent] = {}
         for event in hand.events:
@@ -62,7 +60,7 @@ class Planner(Bends, Arm):
         rest = float(self.rng.uniform(-0.02, 0.16))
         angles = OPEN.copy()
         angles[0] += 2 * max(rest, 0.0) * (RELAXED[0] - OPEN[0])
-        angles[1:, :3] += rest * (FIST - OPEN)[1:, :3]
+        angles[1:, :3] += rest * SPAN[1:, :3]
         if micro:
             angles = _MICRO.copy()
         for f in range(5):
@@ -71,9 +69,9 @@ class Planner(Bends, Arm):
                 continue
             if first.motion in ("extend", "open") and (first.motion == "open" or f in numbers(first.fingers)):
                 level = {"small": 0.45, "half": 0.75, "full": 0.98}[first.extent]
-                angles[f, : 3 if f else 4] = (OPEN + level * (FIST - OPEN))[f, : 3 if f else 4]
+                angles[f, : 3 if f else 4] = OPEN[f, : 3 if f else 4] + level * SPAN[f, : 3 if f else 4]
             elif first.motion in ("curl", "grab", "spread", "close") and f:
-                angles[f, :3] = OPEN[f, :3] + 0.04 * (FIST[f, :3] - OPEN[f, :3])
+                angles[f, :3] = OPEN[f, :3] + 0.04 * SPAN[f, :3]
             if first.motion == "spread":
                 angles[f, 3] = TOGETHER[f]
             elif first.motion == "close":
@@ -91,14 +89,12 @@ class Planner(Bends, Arm):
                 before = FingerEvent(
                     event.hand, motion, () if whole else event.fingers, contact=event.contact, start=-2.0, end=-1.0
                 )
-                yield from self._perform(hand, before)
+                self._perform(hand, before)
             held |= parts_of(event)
 
-    def _perform(self, hand: HandState, event: FingerEvent) -> Solving:
-        act = cast("Callable[[HandState, FingerEvent], Solving | None]", getattr(self, f"_{event.motion}"))
-        solving = act(hand, event)
-        if solving is not None:
-            yield from solving
+    def _perform(self, hand: HandState, event: FingerEvent) -> None:
+        act = cast("Callable[[HandState, FingerEvent], None]", getattr(self, f"_{event.motion}"))
+        act(hand, event)
 
     def _hold(self, hand: HandState, event: FingerEvent) -> None:
         if event.contact and any(hand.touching.get(f) != event.contact for f in numbers(event.fingers) if f):
@@ -108,8 +104,6 @@ class Planner(Bends, Arm):
         """Nothing moves."""
 
 
-def plan(
-    score: Score, body: Body, stage: Stage, rng: np.random.Generator
-) -> Generator[Reach, tuple[Array, float], Plan]:
-    """Plan a score: a generator of inverse problems that returns the plan (see `perform.drive`)."""
+def plan(score: Score, body: Body, stage: Stage, rng: np.random.Generator) -> Plan:
+    """Plan a score. What the hand cannot do of it is told in the plan's `problems`."""
     return Planner(score, body, stage, rng).run()

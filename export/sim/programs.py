@@ -11,7 +11,6 @@ from edge.score import FINGERS, HANDS, FingerEvent, Score, order
 from export.sim.anatomy import Body
 from export.sim.camera import Camera
 from export.sim.choices import Action, Hand, choose, copy, pace, rotate, swipe, wave
-from export.sim.perform import drive
 from export.sim.plan import parts_of, plan
 from export.sim.split import digest, split_of, split_of_score
 from export.sim.stage import Stage, set_stage
@@ -176,11 +175,8 @@ def random_program(
         program = propose(rng, split=split, duration=duration, view=view, size=size)
         if not program.score or (split is not None and split_of_score(program.score) != split):
             continue
-        (made,) = drive(
-            [plan(program.score, program.body, program.stage, np.random.default_rng(program.seed).spawn(1)[0])],
-            [program.body],
-        )
-        if not made.problems:
+        start = np.random.default_rng(program.seed).spawn(1)[0]
+        if not plan(program.score, program.body, program.stage, start).problems:
             return program
 
 

@@ -21,13 +21,13 @@ from edge.errors import BundleError, SinkError
 from edge.score import MOTIONS
 from export import build
 
-SHIPPED = build.BUNDLES / "figop-base"
+SHIPPED = build.BUNDLES / "figop-rules"
 NAMES = sorted(p.name for p in SHIPPED.iterdir())
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(SHIPPED, tmp_path / "figop-base"))
+    return Path(shutil.copytree(SHIPPED, tmp_path / "figop-rules"))
 
 
 def rewrite(folder: Path, change) -> None:
@@ -64,8 +64,9 @@ def refused(path: str | Path) -> str:
 
 
 def test_the_shipped_bundle_says_what_it_is() -> None:
-    bundle = Bundle.open("figop-base")
-    assert (bundle.name, bundle.source, bundle.language, bundle.schema) == ("figop-base", "rules", "en", BUNDLE_SCHEMA)
+    bundle = Bundle.open("figop-rules")
+    assert (bundle.name, bundle.source, bundle.language, bundle.schema) == ("figop-rules", "rules", "en", BUNDLE_SCHEMA)
+    assert bundle.weights_digest == ""
     assert bundle.rules == RuleSettings()
     assert set(bundle.labels) == set(MOTIONS) - {"rest"}
     assert {"thumb", "index", "left", "right"} <= set(bundle.vocabulary)
@@ -75,42 +76,65 @@ def test_the_shipped_bundle_says_what_it_is() -> None:
     assert b"no learned captioner" in bundle.read("MODEL_CARD.md")
 
 
-def test_the_shipped_bundle_is_what_would_be_built() -> None:
-    differing = build.stale(build.base(), SHIPPED)
-    assert not differing, f"run `make bundle`: {', '.join(differing)} of figop-base is out of date"
+@pytest.mark.parametrize("name", sorted(build.RECIPES))
+def test_the_shipped_bundles_are_what_would_be_built(name: str) -> None:
+    differing = build.stale(build.RECIPES[name](None), build.BUNDLES / name)
+    assert not differing, f"run `make bundle`: {', '.join(differing)} of {name} is out of date"
+
+
+def test_building_with_another_student_changes_its_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shipped_base = build.BUNDLES / "figop-base"
+    folder = tmp_path / "released"
+    folder.mkdir()
+    for path in shipped_base.glob("*.*"):
+        if path.suffix in (".tflite", ".onnx") or path.name == "student.json":
+            shutil.copy(path, folder)
+    about = json.loads((folder / "student.json").read_text())
+    (folder / "student.json").write_text(json.dumps({**about, "training": {"steps": 7, "seconds": 60}}))
+    assert build.main(["figop-base", "--student", str(folder), "-o", str(tmp_path / "same")]) == 0
+    same = Bundle.open(tmp_path / "same")
+    assert same.weights_digest == Bundle.open(shipped_base).weights_digest, "training is a note, not a weight"
+    assert "7 steps in 1" in same.read("MODEL_CARD.md").decode()
+    (folder / "student.json").write_text(json.dumps({**about, "fallback": {"sure": 0.5, "trust": 0.6}}))
+    assert build.main(["figop-base", "--student", str(folder), "-o", str(tmp_path / "b.figop")]) == 0
+    other = Bundle.open(tmp_path / "b.figop")
+    assert other.weights_digest != same.weights_digest
+    assert "speak alone from 0.6" in other.read("MODEL_CARD.md").decode()
+    assert build.main(["figop-base", "--student", str(tmp_path), "-o", str(tmp_path / "none")]) == 1
+    assert "holds no released student" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["a", "a.figop"])
 def test_building_twice_gives_the_same_bytes(tmp_path: Path, name: str) -> None:
     for run in ("one", "two"):
-        assert build.main(["figop-base", "-o", str(tmp_path / run / name)]) == 0
+        assert build.main(["figop-rules", "-o", str(tmp_path / run / name)]) == 0
     one, two = tmp_path / "one" / name, tmp_path / "two" / name
     if one.is_file():
         assert one.read_bytes() == two.read_bytes()
     else:
         assert {p.name: p.read_bytes() for p in one.iterdir()} == {p.name: p.read_bytes() for p in two.iterdir()}
-    assert Bundle.open(one).name == "figop-base"
+    assert Bundle.open(one).name == "figop-rules"
 
 
 def test_building_replaces_a_bundle_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "mine.txt").write_text("keep")
     with pytest.raises(SinkError, match="not a bundle"):
-        build.write(build.base(), tmp_path / "notes")
+        build.write(build.rules(), tmp_path / "notes")
     assert (tmp_path / "notes" / "mine.txt").read_text() == "keep"
     target = tmp_path / "b"
-    build.write({**build.base(), "old.txt": b"x"}, target)
-    build.write(build.base(), target)
+    build.write({**build.rules(), "old.txt": b"x"}, target)
+    build.write(build.rules(), target)
     assert sorted(p.name for p in target.iterdir()) == NAMES
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
 
 
 def test_check_of_build_tells_a_stale_bundle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "b"
-    build.write(build.base(), folder)
-    assert build.main(["figop-base", "--check", "-o", str(folder)]) == 0
+    build.write(build.rules(), folder)
+    assert build.main(["figop-rules", "--check", "-o", str(folder)]) == 0
     (folder / "rules.json").write_text("{}")
-    assert build.main(["figop-base", "--check", "-o", str(folder)]) == 1
+    assert build.main(["figop-rules", "--check", "-o", str(folder)]) == 1
     assert "rules.json" in capsys.readouterr().out
 
 
@@ -135,7 +159,7 @@ def test_one_flipped_byte_names_the_file(tmp_path_factory, name: str, place: int
 @given(st.integers(min_value=0), st.integers(1, 255))
 def test_one_flipped_byte_of_a_zip_never_changes_the_bundle(tmp_path_factory, place: int, flip: int) -> None:
     path = tmp_path_factory.mktemp("flip") / "b.figop"
-    build.write(build.base(), path)
+    build.write(build.rules(), path)
     whole = json.dumps(Bundle.open(path).inspect() | {"path": ""})
     data = bytearray(path.read_bytes())
     data[place % len(data)] ^= flip
@@ -152,7 +176,7 @@ def test_one_flipped_byte_of_a_zip_never_changes_the_bundle(tmp_path_factory, pl
 @given(st.floats(0, 0.999))
 def test_a_truncated_zip_is_refused(tmp_path_factory, share: float) -> None:
     path = tmp_path_factory.mktemp("cut") / "b.figop"
-    build.write(build.base(), path)
+    build.write(build.rules(), path)
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
     assert "cut short" in refused(path)
@@ -197,7 +221,7 @@ def test_what_is_not_a_bundle_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["../out.txt", "/etc/x", "a/../../x", "..\\x", "C:x", "a//b", "./a", "a\nb"])
 def test_zip_slip_is_refused(tmp_path: Path, name: str) -> None:
     path = tmp_path / "b.figop"
-    build.write(build.base(), path)
+    build.write(build.rules(), path)
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(zipfile.ZipInfo(name), b"x")
     assert "leads out of the bundle" in refused(path)
@@ -212,13 +236,13 @@ def test_a_manifest_cannot_name_files_outside(folder: Path, name: str) -> None:
 
 def test_links_and_doubles_in_a_zip_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "b.figop"
-    build.write(build.base(), path)
+    build.write(build.rules(), path)
     link = zipfile.ZipInfo("link")
     link.external_attr = 0o120777 << 16
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(link, "/etc/passwd")
     assert "link is a link" in refused(path)
-    build.write(build.base(), path)
+    build.write(build.rules(), path)
     with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
         archive.writestr("rules.json", "{}")
     assert "rules.json is in it twice" in refused(path)
@@ -228,7 +252,7 @@ def test_zip_bombs_are_refused_before_they_unpack(tmp_path: Path, monkeypatch: p
     path = tmp_path / "b.figop"
 
     def bomb(sizes: dict[str, int]) -> Path:
-        build.write(build.base(), path)
+        build.write(build.rules(), path)
         with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
             for name, size in sizes.items():
                 archive.writestr(name, bytes(size))
@@ -349,13 +373,13 @@ def run_verb(*argv: str) -> int:
 
 
 def test_inspect_prints_and_gives_json(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_verb("inspect") == 0
+    assert run_verb("inspect", "figop-rules") == 0
     text = capsys.readouterr().out
     assert all(
         name in text
         for name in (*set(NAMES) - {"manifest.json"}, "hand_landmark_full.tflite", "Apache-2.0", "by rules")
     )
-    assert run_verb("inspect", "figop-base", "--json") == 0
+    assert run_verb("inspect", "figop-rules", "--json") == 0
     about = json.load(io.StringIO(capsys.readouterr().out))
     assert about["rules"] == asdict(RuleSettings())
     assert set(about["files"]) == set(NAMES) - {"manifest.json"}

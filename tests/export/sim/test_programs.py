@@ -3,7 +3,6 @@ from itertools import islice
 import numpy as np
 
 from edge.score import FINGERS, MOTIONS, check, signature
-from export.sim.perform import drive
 from export.sim.plan import plan
 from export.sim.programs import TEST_DIGEST, benchmark_programs, digest_of, programs, propose, random_program
 from export.sim.split import COMBINATIONS, EVERYDAY, HELD_OUT, combinations_of, held_out, split_of, split_of_score
@@ -57,12 +56,11 @@ def test_phrases_are_separated_by_rests():
 def test_proposals_are_nearly_always_feasible_and_programs_always():
     made = drawn(120)
     seeds = [np.random.default_rng(1) for _ in made]
-    plans = drive([plan(p.score, p.body, p.stage, g) for p, g in zip(made, seeds, strict=True)], [p.body for p in made])
+    plans = [plan(p.score, p.body, p.stage, g) for p, g in zip(made, seeds, strict=True)]
     assert np.mean([bool(p.problems) for p in plans]) < 0.1
     program = random_program(np.random.default_rng(3))
     start = np.random.default_rng(program.seed).spawn(1)[0]
-    (one,) = drive([plan(program.score, program.body, program.stage, start)], [program.body])
-    assert one.problems == ()
+    assert plan(program.score, program.body, program.stage, start).problems == ()
 
 
 def test_a_fifth_of_the_combinations_is_held_out_but_no_motion():

@@ -1,0 +1,112 @@
+"""The student with the rules at its side: a second opinion where it doubts, a stand-in where it sees nothing.
+
+Both read every frame. The student alone opens and closes phrases, and tells what it is sure of. An event that it
+doubts is told only where the rules read the same motion of the same fingers at the same time, and then in the rules'
+name; a doubt that nobody shares is silence. Where the student names nothing in a phrase that it opened, the rules may
+speak for it, if they are sure enough.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from edge.features import Pose
+from edge.hands.frame import HandFrame
+from edge.rules import RuleRecogniser
+from edge.score import MOTIONS, FingerEvent, Score, iou, order
+from edge.student import StudentRecogniser
+
+#: The rules confirm an event that they read with at least this temporal IoU: their times are off by 0.1 s.
+SAME_IOU = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class FallbackSettings:
+    """When the rules are asked; chosen by `python -m export.fallback` on rendered clips apart from every test set.
+
+    Attributes:
+        sure: confidence from which the student's events are told unasked, 0..1; 0 = always.
+        trust: mean confidence (0..1) that the rules' reading of a phrase needs where the student names nothing;
+            1 = they never speak alone (no rule is surer than 0.95).
+    """
+
+    sure: float = 0.8
+    trust: float = 1.0
+
+
+def choose(model: Score, rules: Score, settings: FallbackSettings) -> Score:
+    """What is told of a phrase, given both readings of it; every event says whose it is."""
+    if not model:
+        mean = sum(e.confidence for e in rules) / len(rules) if rules else 0.0
+        return tuple(replace(e, source="rules") for e in rules) if rules and mean >= settings.trust else ()
+    told = [
+        replace(event, source="model") if event.confidence >= settings.sure else confirmed(event, rules)
+        for event in model
+    ]
+    return order(event for event in told if event is not None)
+
+
+def confirmed(event: FingerEvent, rules: Iterable[FingerEvent]) -> FingerEvent | None:
+    """The part of an event that the rules read too, in their name; None where they do not."""
+    same = [r for r in rules if (r.hand, r.motion) == (event.hand, event.motion) and iou(r, event) >= SAME_IOU]
+    if not same:
+        return None
+    seen = {finger for r in same for finger in r.fingers}
+    fingers = tuple(f for f in event.fingers if f in seen)
+    if len(fingers) < max(MOTIONS[event.motion].fingers[0], bool(event.fingers)):
+        return None
+    return replace(event, fingers=fingers, source="rules")
+
+
+class FallbackRecogniser:
+    """Student and rules over one stream, as one recogniser (`edge.recognisers.Recogniser`)."""
+
+    source = "model"
+
+    def __init__(
+        self, model: StudentRecogniser, rules: RuleRecogniser, settings: FallbackSettings | None = None
+    ) -> None:
+        self.model, self.rules = model, rules
+        self.settings = settings or FallbackSettings()
+        self._own = False
+
+    @property
+    def atoms(self) -> int:
+        """Changes whenever the reading of either may have changed."""
+        return self.model.atoms + self.rules.atoms
+
+    def push(self, frame: HandFrame) -> tuple[Pose | None, Pose | None]:
+        """Read one frame; returns the poses that it held."""
+        self.model.push(frame)
+        return self.rules.push(frame)
+
+    def moved_at(self) -> float:
+        """When the student last saw a hand act: phrases are its own."""
+        return self.model.moved_at()
+
+    def score(self, *, final: bool) -> Score:
+        """What is told of the running phrase so far."""
+        own = self.model.score(final=final)
+        asked = not own or any(event.confidence < self.settings.sure for event in own)
+        # at the end of a phrase the rules close what is under way and remember what lies on the thumb
+        other = self.rules.score(final=final) if final or asked else ()
+        told = choose(own, other, self.settings)
+        self._own = not asked
+        return told
+
+    def words(self) -> tuple[str, float] | None:
+        """The student's own words, where it is sure of all that it read."""
+        return self.model.words() if self._own else None
+
+    def forget(self, before: float = math.inf) -> None:
+        """Drop what was before this time (seconds)."""
+        self.model.forget(before)
+        self.rules.forget(before)
+
+    def reset(self) -> None:
+        """A new stream."""
+        self.model.reset()
+        self.rules.reset()
+        self._own = False
