@@ -20,7 +20,7 @@ from edge.bundle import Bundle
 from edge.errors import SinkError
 from edge.provenance import shown, versions
 from export.judge.clips import Clip, ClipError, digest, find_clips
-from export.judge.evaluate import SOURCES, Job, OpenSpeaker, Result, floor, given, run, summary
+from export.judge.evaluate import SOURCES, WITHOUT, Job, OpenSpeaker, Result, floor, given, run, summary
 from export.judge.judge import Line, judge
 from export.judge.tasks import line as check_list_line
 
@@ -55,6 +55,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     captions.add_argument("--cache", type=Path, metavar="DIR",
                           help="keep tracked landmarks here as NAME.tracked.npz, and use those newer than their video; "
                           "delete them when the tracker changes")  # fmt: skip
+    captions.add_argument("--without", nargs="+", choices=tuple(WITHOUT), default=[], metavar="WHAT",
+                          help=f"show the captioner no {', '.join(WITHOUT)}, as if the source had none")  # fmt: skip
     captions.add_argument("-o", "--output", type=Path, metavar="FILE", help="write all figures here as JSON")
     captions.add_argument("--json", action="store_true", help="print the figures as JSON instead of a table")
     captions.set_defaults(run=run_captions)
@@ -92,7 +94,7 @@ def _judged(args: argparse.Namespace, clips: list[Clip], open_speaker: OpenSpeak
     if not any(able[source] for source in wanted):
         missing = "a video beside its truth" if args.source == "pixels" else "true landmarks"
         raise ClipError(f"None of the {len(clips)} clips has {missing}, so there is nothing to caption.")
-    jobs = [Job(clip, wanted, args.bundle, open_speaker, args.cache) for clip in clips]
+    jobs = [Job(clip, wanted, args.bundle, open_speaker, args.cache, tuple(args.without)) for clip in clips]
     results = list(_progress(_run_all(jobs, args.jobs), len(jobs)))
     sources = {
         source: summary([r.judgements[source] for r in results if source in r.judgements])
@@ -102,6 +104,7 @@ def _judged(args: argparse.Namespace, clips: list[Clip], open_speaker: OpenSpeak
     sources["floor"] = summary(floor(clips))
     return _report(args, clips, sources) | {
         "bundle": args.bundle,
+        **({"without": args.without} if args.without else {}),
         "weights": Bundle.open(args.bundle).weights_digest,
         "cached_clips": sum(r.cached for r in results),
         "per_clip": [_per_clip(r) for r in results],
