@@ -137,6 +137,12 @@ def others(folder: Path) -> list[str]:
     if row := load("render", folder):
         size = "x".join(str(v) for v in row["size"])
         out.append(f"- Renderer: {row['frames_per_second']:.1f} frames a second and core at {size}.")
+    if row := load("simulator", folder):
+        rate = row["clips_per_second"]
+        out.append(
+            f"- Simulator: {rate['landmarks']} clips of 5 s (30 fps, both hands) a second and core as landmarks, "
+            f"{rate['with noise']} with a tracker's noise, {rate['with noise and features']} as the student's features."
+        )
     return out
 
 

@@ -19,7 +19,7 @@ from export.sim.anatomy import Array, Body
 from export.sim.lens import cameras, projected, turned
 from export.sim.noise import NoiseSettings, bursts, errors, shrunk
 from export.sim.perform import curves, joints_of, unrest
-from export.sim.plan import plan
+from export.sim.plan import Plan, plan
 from export.sim.stage import Stage
 from export.sim.tracker_model import TrackerModel
 
@@ -71,7 +71,7 @@ class Frames:
     view: Array
 
 
-def feasible(scenes: Sequence[Scene], rng: np.random.Generator) -> tuple[list[Scene], list[object]]:
+def feasible(scenes: Sequence[Scene], rng: np.random.Generator) -> tuple[list[Scene], list[Plan]]:
     """The scenes whose score the hand can do, and their plans."""
     seeds = rng.spawn(len(scenes))
     plans = [plan(s.score, s.body, s.stage, g) for s, g in zip(scenes, seeds, strict=True)]
@@ -81,7 +81,7 @@ def feasible(scenes: Sequence[Scene], rng: np.random.Generator) -> tuple[list[Sc
 
 def track(
     scenes: Sequence[Scene],
-    plans: Sequence[object],
+    plans: Sequence[Plan],
     rng: np.random.Generator,
     settings: NoiseSettings,
     *,
@@ -101,7 +101,7 @@ def track(
         jitter = rng.normal(0, s.stamp_jitter_s, times.shape).clip(-0.3 / fps, 0.3 / fps)
         times = times + jitter - jitter[:, :1]
     bodies, seeds = [c.body for c in scenes], rng.spawn(count)
-    values = curves(plans, times.astype(np.float32))  # type: ignore[arg-type]
+    values = curves(plans, times.astype(np.float32))
     values += unrest(times.astype(np.float32), bodies, seeds)
     stages = [c.stage for c in scenes]
     joints, wrist, _ = joints_of(values, bodies, stages)

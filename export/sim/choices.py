@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from math import degrees, radians
+from typing import TypeVar
 
 import numpy as np
 
@@ -49,21 +53,34 @@ class Hand:
 
 def copy(hand: Hand) -> Hand:
     """A state that changes by itself."""
-    return replace(hand, level=dict(hand.level), touching=list(hand.touching), place=dict(hand.place))
+    return Hand(
+        hand.name, hand.micro, hand.turn, dict(hand.level), hand.apart, list(hand.touching), dict(hand.place), hand.last
+    )  # fmt: skip
 
 
+T = TypeVar("T")
 Rng = np.random.Generator
 Choice = FingerEvent | None
 Action = Callable[[Hand, Rng], Choice]
 
 
-def _pick(rng: Rng, options: list[str], weights: tuple[float, ...] | None = None) -> str:
-    p = None if weights is None else np.array(weights) / sum(weights)
-    return str(options[int(rng.choice(len(options), p=p))])
+@cache
+def _shares(weights: tuple[float, ...]) -> tuple[float, ...]:
+    """Cumulative shares, rounded as `Generator.choice` rounds them: programs of a seed stay the same."""
+    p = np.array(weights) / sum(weights)
+    total = p.cumsum()
+    return tuple((total / total[-1]).tolist())
+
+
+def pick(rng: Rng, options: Sequence[T], weights: tuple[float, ...] | None = None) -> T:
+    """What `rng.choice` would draw, without its checks, which took longer than the rest of a program."""
+    if weights is None:
+        return options[int(rng.integers(len(options)))]
+    return options[bisect_right(_shares(weights), rng.random())]
 
 
 def _extent(rng: Rng) -> str:
-    return _pick(rng, ["full", "half", "small"], (0.6, 0.27, 0.13))
+    return pick(rng, ["full", "half", "small"], (0.6, 0.27, 0.13))
 
 
 def _event(hand: Hand, motion: str, fingers: tuple[str, ...] = (), **more: object) -> FingerEvent:
@@ -156,24 +173,24 @@ def release(hand: Hand, rng: Rng) -> Choice:
 
 
 def tap(hand: Hand, rng: Rng) -> Choice:
-    repeat = int(rng.choice([1, 1, 2, 2, 3]))
+    repeat = pick(rng, (1, 1, 2, 2, 3))
     if hand.micro:
         what = _thumb_target(hand, rng)
         return _event(hand, "tap", ("thumb",), contact=what, repeat=repeat) if what and not hand.touching else None
     options = [f for f in FINGERS if hand.free(f) and hand.level[f] < 0.5]
     if not options:
         return None
-    finger = _pick(rng, options)
+    finger = pick(rng, options)
     targets = [""] if finger == "thumb" else ["", "surface"]
     if finger != "thumb" and hand.free("thumb") and hand.level["thumb"] < 0.5:
         targets += ["thumb", "thumb"]
-    return _event(hand, "tap", (finger,), contact=_pick(rng, targets), repeat=repeat)
+    return _event(hand, "tap", (finger,), contact=pick(rng, targets), repeat=repeat)
 
 
 def _thumb_target(hand: Hand, rng: Rng) -> str:
     """A finger whose side the thumb reaches: one that is half bent; "" if there is none."""
     options = [f for f in ("index", "index", "index", "index", "middle") if 0.4 < hand.level[f] < 0.65]
-    return _pick(rng, options) if options else ""
+    return pick(rng, options) if options else ""
 
 
 def touch(hand: Hand, rng: Rng) -> Choice:
@@ -186,7 +203,7 @@ def touch(hand: Hand, rng: Rng) -> Choice:
         hand.touching.append((("thumb",), what))
         return _event(hand, "touch", ("thumb",), contact=what)
     if rng.random() < 0.4 and hand.level["thumb"] < 0.3:
-        finger = _pick(rng, ["index", "middle"])
+        finger = pick(rng, ["index", "middle"])
         hand.touching.append(((finger,), "thumb"))
         hand.level[finger] = 0.5
         return _event(hand, "touch", (finger,), contact="thumb")
@@ -200,7 +217,7 @@ def touch(hand: Hand, rng: Rng) -> Choice:
 
 
 def slide(hand: Hand, rng: Rng) -> Choice:
-    way = _pick(rng, ["tip", "base", "across"])
+    way = pick(rng, ["tip", "base", "across"])
     if hand.micro:
         if hand.touching and hand.touching[0][0] != ("thumb",):
             return None
@@ -219,7 +236,7 @@ def slide(hand: Hand, rng: Rng) -> Choice:
     options = [f for f in _LONG if hand.level[f] < 0.35]
     if hand.touching or not options:
         return None
-    finger = _pick(rng, options)
+    finger = pick(rng, options)
     return _event(hand, "slide", (finger,), contact="surface", direction=way)
 
 
@@ -227,14 +244,14 @@ def rotate(hand: Hand, rng: Rng) -> Choice:
     if rng.random() < 0.25 and not hand.micro and all(hand.free(f) and hand.level[f] < 0.3 for f in FINGERS[:3]):
         fingers = FINGERS[: int(rng.integers(2, 4))]
         hand.level |= dict.fromkeys(fingers, 0.4)
-        return _event(hand, "rotate", fingers, direction=_pick(rng, ["cw", "ccw"]))
+        return _event(hand, "rotate", fingers, direction=pick(rng, ["cw", "ccw"]))
     extent = _extent(rng)
     size = {"small": 35, "half": 56, "full": 86}[extent]
-    signs = [s for s in (1, -1) if -18 <= np.degrees(hand.turn) + s * size <= 163]
+    signs = [s for s in (1, -1) if -18 <= degrees(hand.turn) + s * size <= 163]
     if not signs:
         return None
-    sign = int(rng.choice(signs))
-    hand.turn += float(np.radians(sign * size))
+    sign = pick(rng, signs)
+    hand.turn += radians(sign * size)
     clockwise = (sign > 0) == (hand.name == "right")
     return _event(hand, "rotate", direction="cw" if clockwise else "ccw", extent=extent)
 
@@ -254,7 +271,7 @@ def hold(hand: Hand, rng: Rng) -> Choice:
 
 
 def wave(hand: Hand, rng: Rng) -> Choice:
-    if hand.micro or not (abs(np.degrees(hand.turn)) < 30 or np.degrees(hand.turn) > 128):
+    if hand.micro or not (abs(degrees(hand.turn)) < 30 or degrees(hand.turn) > 128):
         return None
     return _event(hand, "wave", extent="full" if rng.random() < 0.7 else "half")
 
@@ -262,7 +279,7 @@ def wave(hand: Hand, rng: Rng) -> Choice:
 def swipe(hand: Hand, rng: Rng) -> Choice:
     what = _thumb_target(hand, rng) if hand.micro and not hand.touching else ""
     if what and rng.random() < 0.85:
-        way = _pick(rng, ["left", "right", "forward", "backward"])
+        way = pick(rng, ["left", "right", "forward", "backward"])
         return _event(hand, "swipe", ("thumb",), contact=what, direction=way)
     extent = _extent(rng)
     size = {"small": 0.087, "half": 0.13, "full": 0.172}[extent]
@@ -273,7 +290,7 @@ def swipe(hand: Hand, rng: Rng) -> Choice:
             options.append(way)
     if not options:
         return None
-    way = _pick(rng, options)
+    way = pick(rng, options)
     axis, sign = _AXIS[way]
     hand.place[axis] += sign * size
     return _event(hand, "swipe", direction=way, extent=extent)
@@ -285,8 +302,14 @@ _AXIS = {
 }  # fmt: skip
 
 
+def _mean(hand: Hand) -> float:
+    """Bend of the four fingers."""
+    index, middle, ring, pinky = (hand.level[f] for f in _LONG)
+    return (index + middle + ring + pinky) / 4
+
+
 def grab(hand: Hand, rng: Rng) -> Choice:
-    if hand.touching or np.mean([hand.level[f] for f in _LONG]) > 0.4:
+    if hand.touching or _mean(hand) > 0.4:
         return None
     what = "object" if rng.random() < 0.15 else ""
     hand.level |= dict.fromkeys(FINGERS, 0.6 if what else 1.0)
@@ -296,7 +319,7 @@ def grab(hand: Hand, rng: Rng) -> Choice:
 
 
 def open_(hand: Hand, rng: Rng) -> Choice:
-    if hand.touching or np.mean([hand.level[f] for f in _LONG]) < 0.45 or hand.micro:
+    if hand.touching or _mean(hand) < 0.45 or hand.micro:
         return None
     hand.level |= dict.fromkeys(FINGERS, 0.0)
     hand.apart = 0
@@ -307,9 +330,9 @@ def flick(hand: Hand, rng: Rng) -> Choice:
     options = [f for f in _LONG if hand.level[f] < 0.6]
     if hand.touching or hand.level["thumb"] > 0.4 or hand.micro or not options:
         return None
-    finger = _pick(rng, options)
+    finger = pick(rng, options)
     hand.level[finger] = 0.0
-    return _event(hand, "flick", (finger,), contact="thumb", repeat=int(rng.choice([1, 1, 2])))
+    return _event(hand, "flick", (finger,), contact="thumb", repeat=pick(rng, (1, 1, 2)))
 
 
 #: Actions by weight. Those of the first tuple leave the fingers free for others of the same hand.
@@ -334,27 +357,31 @@ def choose(
 
     `only` limits the actions, `barred` refuses events.
     """
-    options = list(only or ACTIONS)
-    staying = hand.last in _STAYING
-    weights = np.array([ACTIONS[a] * (4.0 if staying and a in (hold, slide) else 1.0) for a in options])
-    total = np.cumsum(weights / weights.sum())
+    options, total = _odds(only, hand.last in _STAYING)
     for _ in range(16):
-        action = options[int(np.searchsorted(total, rng.random() * total[-1]))]
+        action = options[bisect_left(total, rng.random() * total[-1])]
         after = copy(hand)
         event = action(after, rng)
         if event is not None and not (barred and barred(event)):
-            for name in ("turn", "level", "apart", "touching", "place"):
-                setattr(hand, name, getattr(after, name))
-            hand.last = event.motion
+            hand.turn, hand.level, hand.apart = after.turn, after.level, after.apart
+            hand.touching, hand.place, hand.last = after.touching, after.place, event.motion
             return event
     return None
 
 
-def pace(event: FingerEvent, rng: Rng) -> tuple[FingerEvent, float]:
-    """The event with a speed, and how long it takes, seconds."""
-    speed = "normal" if event.motion in PACED else _pick(rng, ["normal", "fast", "slow"], (0.6, 0.22, 0.18))
+@cache
+def _odds(only: tuple[Action, ...], staying: bool) -> tuple[tuple[Action, ...], tuple[float, ...]]:
+    """Actions and their cumulative shares."""
+    options = only or tuple(ACTIONS)
+    weights = np.array([ACTIONS[a] * (4.0 if staying and a in (hold, slide) else 1.0) for a in options])
+    return options, tuple(np.cumsum(weights / weights.sum()).tolist())
+
+
+def pace(event: FingerEvent, rng: Rng) -> tuple[str, float]:
+    """How fast the event goes, and how long it takes, seconds."""
+    speed = "normal" if event.motion in PACED else pick(rng, ("normal", "fast", "slow"), (0.6, 0.22, 0.18))
     if event.motion == "swipe" and speed == "slow":
         speed = "normal"
     size = {"full": 1.0, "half": 0.78, "small": 0.6}[event.extent]
     seconds = SECONDS[event.motion] * size * event.repeat * float(rng.uniform(*PACE[speed]))
-    return replace(event, speed=speed), float(np.clip(seconds, LEAST, MOST))
+    return speed, min(max(seconds, LEAST), MOST)

@@ -10,13 +10,14 @@ from numba import njit
 
 from export.sim.anatomy import DIP_PER_PIP, LOWER, THUMB_PRONATION, UPPER, Array, Body
 
-#: Every operation rounds as written: programs of a seed must stay the same ones on every machine.
+#: Every operation rounds as written: programs of a seed must stay the same ones on every machine. Compiled code is
+#: kept on disk until its own file changes: it must take what other files define (anatomy, channels) as arguments.
 EXACT: dict[str, Any] = {"cache": True, "fastmath": False, "nogil": True, "boundscheck": False, "error_model": "numpy"}
-_PRONATION_COS, _PRONATION_SIN = float(np.cos(THUMB_PRONATION)), float(np.sin(THUMB_PRONATION))
+_THUMB = np.array([np.cos(THUMB_PRONATION), np.sin(THUMB_PRONATION)])
 
 
 @njit(inline="always", **EXACT)
-def _finger(f: int, angles: Any, at: int, bases: Any, lengths: Any, lean: Any, out: Any) -> None:
+def _finger(f: int, angles: Any, at: int, bases: Any, lengths: Any, lean: Any, thumb: Any, out: Any) -> None:
     """Landmarks 4 f + 1 .. 4 f + 4 of `out` [21,3] from the four angles at `angles[at]`."""
     kind = angles.dtype.type  # constants in the arrays' own type: mixed ones would turn floats into doubles and back
     zero, one = kind(0.0), kind(1.0)
@@ -26,7 +27,7 @@ def _finger(f: int, angles: Any, at: int, bases: Any, lengths: Any, lean: Any, o
         # the metacarpal itself is lifted and turned sideways; MCP and IP flex in a pronated plane
         cl, sl, ct, st = np.cos(a), np.sin(a), np.cos(side), np.sin(side)
         ux, uy, uz = cl * ct, cl * st, sl
-        cp, sp = kind(_PRONATION_COS), kind(_PRONATION_SIN)
+        cp, sp = thumb[0], thumb[1]
         bx, by, bz = cp * st - sp * sl * ct, -cp * ct - sp * sl * st, sp * cl
         first, second = b, b + c
         along, up = lengths[f, 0], zero
@@ -56,24 +57,30 @@ def _finger(f: int, angles: Any, at: int, bases: Any, lengths: Any, lean: Any, o
 
 
 @njit(inline="always", **EXACT)
-def pose(angles: Any, bases: Any, lengths: Any, lean: Any, out: Any) -> None:
+def _pose(angles: Any, bases: Any, lengths: Any, lean: Any, thumb: Any, out: Any) -> None:
     """Landmarks `out` [21,3] of one hand with joint angles [20], in the palm's axes, palm lengths."""
     out[0, 0] = out[0, 1] = out[0, 2] = 0.0
     for f in range(5):
-        _finger(f, angles, 4 * f, bases, lengths, lean, out)
+        _finger(f, angles, 4 * f, bases, lengths, lean, thumb, out)
 
 
 @njit(**EXACT)
-def _poses(angles: Any, bases: Any, lengths: Any, lean: Any, out: Any) -> None:
+def _poses(angles: Any, bases: Any, lengths: Any, lean: Any, thumb: Any, out: Any) -> None:
     for n in range(len(angles)):
-        pose(angles[n], bases, lengths, lean, out[n])
+        _pose(angles[n], bases, lengths, lean, thumb, out[n])
+
+
+def constants(body: Body) -> tuple[Array, Array, Array, Array]:
+    """What never changes while a body moves, for compiled code: bases, lengths, lean, cosine and sine of the thumb's
+    pronation."""
+    return body.bases, body.lengths, body.lean, _THUMB
 
 
 def landmarks(angles: Array, body: Body) -> Array:
     """Joint angles [..., 5, 4] -> 21 landmarks [..., 21, 3] in the palm's axes, palm lengths, wrist at the origin."""
     rows = np.ascontiguousarray(angles).reshape(-1, 20)
     out = np.empty((len(rows), 21, 3), rows.dtype)
-    _poses(rows, *(a.astype(rows.dtype) for a in (body.bases, body.lengths, body.lean)), out)
+    _poses(rows, *(a.astype(rows.dtype) for a in constants(body)), out)
     return out.reshape(*angles.shape[:-2], 21, 3)
 
 
@@ -99,7 +106,7 @@ class Reach:
 
 _STEP = 1e-3
 _STAY = 0.06  # pull towards the starting posture: palm lengths per radian
-_LOW, _HIGH = LOWER.ravel().copy(), UPPER.ravel().copy()
+_LIMITS = np.stack([LOWER.ravel(), UPPER.ravel()])
 
 
 @njit(**EXACT)
@@ -142,8 +149,9 @@ def _solve_normal(normal: Any, slope: Any) -> None:
 
 @njit(**EXACT)
 def _gauss_newton(
-    start: Any, free: Any, ways: Any, offsets: Any, gap: float, bases: Any, lengths: Any, lean: Any, rounds: int
-) -> tuple[Any, float]:
+    start: Any, free: Any, ways: Any, offsets: Any, gap: float, bases: Any, lengths: Any, lean: Any, thumb: Any,
+    limits: Any, dip_per_pip: float, rounds: int,
+) -> tuple[Any, float]:  # fmt: skip
     probes = np.flatnonzero(free)
     size, count = len(probes), len(ways)
     theta, joints, moved = start.copy(), np.empty((21, 3)), np.empty((21, 3))
@@ -151,7 +159,7 @@ def _gauss_newton(
     normal, slope, move = np.empty((size, size)), np.empty(size), np.empty(20)
     for turn in range(rounds):
         stay = _STAY**2 * 0.25 * 0.6**turn  # early rounds keep the posture natural, late rounds close the gap
-        pose(theta, bases, lengths, lean, joints)
+        _pose(theta, bases, lengths, lean, thumb, joints)
         _residual(joints, ways, offsets, gap, here)
         moved[:] = joints
         for p in range(size):
@@ -160,15 +168,15 @@ def _gauss_newton(
             angle, follower = theta[q], theta[q + 1] if pip else 0.0
             theta[q] = angle + _STEP
             if pip:
-                theta[q + 1] = follower + _STEP * DIP_PER_PIP
-            _finger(f, theta, 4 * f, bases, lengths, lean, moved)
+                theta[q + 1] = follower + _STEP * dip_per_pip
+            _finger(f, theta, 4 * f, bases, lengths, lean, thumb, moved)
             _residual(moved, ways, offsets, gap, there)
             moved[4 * f + 1 : 4 * f + 5] = joints[4 * f + 1 : 4 * f + 5]
             theta[q] = angle
             slope[p] = stay * (angle - start[q])
             if pip:
                 theta[q + 1] = follower
-                slope[p] += stay * DIP_PER_PIP * (follower - start[q + 1])
+                slope[p] += stay * dip_per_pip * (follower - start[q + 1])
             for r in range(3 * count):
                 jac[p, r] = (there[r // 3, r % 3] - here[r // 3, r % 3]) / _STEP
         for p in range(size):
@@ -185,16 +193,16 @@ def _gauss_newton(
             q = probes[p]
             move[q] += slope[p]
             if q > 4 and q % 4 == 1:
-                move[q + 1] += DIP_PER_PIP * slope[p]
+                move[q + 1] += dip_per_pip * slope[p]
         most = 0.0
         for q in range(20):
             step = min(max(move[q], -0.35), 0.35)
             most = max(most, abs(step))
             if step != 0.0:
-                theta[q] = min(max(theta[q] - step, _LOW[q]), _HIGH[q])
+                theta[q] = min(max(theta[q] - step, limits[0, q]), limits[1, q])
         if most < 1e-3:
             break
-    pose(theta, bases, lengths, lean, joints)
+    _pose(theta, bases, lengths, lean, thumb, joints)
     _residual(joints, ways, offsets, gap, here)
     return theta, np.sqrt((here * here).sum(axis=1).max())
 
@@ -203,13 +211,13 @@ def solve(reach: Reach, body: Body, *, rounds: int = 16) -> tuple[Array, float]:
     """Damped Gauss-Newton within the joint limits: angles [5,4] and the largest residual, palm lengths."""
     theta, residual = _gauss_newton(
         reach.start.reshape(20), reach.free.reshape(20), reach.points - reach.targets, reach.offsets, reach.gap,
-        body.bases, body.lengths, body.lean, rounds,
+        *constants(body), _LIMITS, DIP_PER_PIP, rounds,
     )  # fmt: skip
     return theta.reshape(5, 4), residual
 
 
 @njit(inline="always", **EXACT)
-def turn_of(supination: float, flexion: float, deviation: float, out: Any) -> None:
+def _turn(supination: float, flexion: float, deviation: float, out: Any) -> None:
     """See `rotation`."""
     cs, ss = np.cos(supination), np.sin(supination)
     cf, sf = np.cos(flexion), np.sin(flexion)
@@ -223,7 +231,7 @@ def turn_of(supination: float, flexion: float, deviation: float, out: Any) -> No
 @njit(**EXACT)
 def _turns(angles: Any, out: Any) -> None:
     for n in range(len(angles)):
-        turn_of(angles[n, 0], angles[n, 1], angles[n, 2], out[n])
+        _turn(angles[n, 0], angles[n, 1], angles[n, 2], out[n])
 
 
 def rotation(angles: Array) -> Array:
@@ -237,3 +245,32 @@ def rotation(angles: Array) -> Array:
     out = np.empty((len(rows), 3, 3), rows.dtype)
     _turns(rows, out)
     return out.reshape(*angles.shape, 3)
+
+
+@njit(**EXACT)
+def hold_out(
+    values: Any, move: int, turn: int, low: Any, high: Any, metres: Any, bases: Any, lengths: Any, lean: Any,
+    thumb: Any, forearms: Any, homes: Any, angles: Any, joints: Any, wrist: Any,
+) -> None:  # fmt: skip
+    """Channel values [B,T,2,C] -> angles [B,T,2,20], joints [B,T,2,21,3], wrist [B,T,2,3] in the scene. `move` and
+    `turn`: first channels of the wrist's place and angles."""
+    kind = values.dtype
+    local, palm, arm = np.empty((21, 3), kind), np.empty((3, 3), kind), np.empty((3, 3), kind)
+    for b in range(values.shape[0]):
+        for t in range(values.shape[1]):
+            for h in range(2):
+                value, theta, out = values[b, t, h], angles[b, t, h], joints[b, t, h]
+                for q in range(20):
+                    theta[q] = min(max(value[q], low[q // 4, q % 4]), high[q // 4, q % 4])
+                _pose(theta, bases[b], lengths[b], lean[b], thumb, local)
+                _turn(value[turn], value[turn + 1], value[turn + 2], palm)
+                for i in range(3):
+                    wrist[b, t, h, i] = homes[b, h, i] + value[move + i]
+                    for j in range(3):
+                        way = forearms[b, h, i, 0] * palm[0, j] + forearms[b, h, i, 1] * palm[1, j]
+                        arm[i, j] = metres[b] * (way + forearms[b, h, i, 2] * palm[2, j])
+                for p in range(21):
+                    x, y, z = local[p, 0], local[p, 1], local[p, 2]
+                    out[p, 0] = arm[0, 0] * x + arm[0, 1] * y + arm[0, 2] * z
+                    out[p, 1] = arm[1, 0] * x + arm[1, 1] * y + arm[1, 2] * z
+                    out[p, 2] = arm[2, 0] * x + arm[2, 1] * y + arm[2, 2] * z

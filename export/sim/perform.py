@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge.score import HANDS, FingerEvent, Score
 from export.sim.anatomy import LOWER, UPPER, Array, Body, stack
-from export.sim.kinematics import EXACT, pose, turn_of
+from export.sim.kinematics import EXACT, constants, hold_out
 from export.sim.plan import CHANNELS, MOVE, TURN, Plan, plan
 from export.sim.stage import Stage, set_stage
 
@@ -27,7 +27,6 @@ _DRIFT = np.concatenate([np.full(20, np.radians(0.5)), np.full(3, 0.0025), np.fu
 _BANDS = np.array([TREMOR_HZ, DRIFT_HZ, DRIFT_HZ])
 _TREMBLING = np.array([[True], [False], [False]])
 _AMPLITUDES = np.tile(np.stack([_TREMOR, _DRIFT / 2, _DRIFT / 2]), 2)
-_LOW, _HIGH = LOWER.ravel().copy(), UPPER.ravel().copy()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,42 +120,14 @@ def unrest(times: Array, bodies: Sequence[Body], seeds: Sequence[np.random.Gener
     return out
 
 
-@njit(**EXACT)
-def _hold_out(
-    values: Any, metres: Any, bases: Any, lengths: Any, lean: Any, forearms: Any, homes: Any,
-    angles: Any, joints: Any, wrist: Any,
-) -> None:  # fmt: skip
-    """See `joints_of`."""
-    kind = values.dtype
-    local, turn, arm = np.empty((21, 3), kind), np.empty((3, 3), kind), np.empty((3, 3), kind)
-    for b in range(values.shape[0]):
-        for t in range(values.shape[1]):
-            for h in range(2):
-                value, theta, out = values[b, t, h], angles[b, t, h], joints[b, t, h]
-                for q in range(20):
-                    theta[q] = min(max(value[q], kind.type(_LOW[q])), kind.type(_HIGH[q]))
-                pose(theta, bases[b], lengths[b], lean[b], local)
-                turn_of(value[TURN], value[TURN + 1], value[TURN + 2], turn)
-                for i in range(3):
-                    wrist[b, t, h, i] = homes[b, h, i] + value[MOVE + i]
-                    for j in range(3):
-                        way = forearms[b, h, i, 0] * turn[0, j] + forearms[b, h, i, 1] * turn[1, j]
-                        arm[i, j] = metres[b] * (way + forearms[b, h, i, 2] * turn[2, j])
-                for p in range(21):
-                    x, y, z = local[p, 0], local[p, 1], local[p, 2]
-                    out[p, 0] = arm[0, 0] * x + arm[0, 1] * y + arm[0, 2] * z
-                    out[p, 1] = arm[1, 0] * x + arm[1, 1] * y + arm[1, 2] * z
-                    out[p, 2] = arm[2, 0] * x + arm[2, 1] * y + arm[2, 2] * z
-
-
 def joints_of(values: Array, bodies: Sequence[Body], stages: Sequence[Stage]) -> tuple[Array, Array, Array]:
     """Channel values [B,T,52] -> joints [B,T,2,21,3] and wrist [B,T,2,3] in the scene, angles [B,T,2,5,4]."""
     value = values.reshape(*values.shape[:2], 2, CHANNELS)
     angles, joints, wrist = (np.empty((*value.shape[:3], *end), values.dtype) for end in ((20,), (21, 3), (3,)))
     batch = stack(bodies)
     held = (np.stack([s.forearm for s in stages]), np.stack([s.home for s in stages]))
-    still = (a.astype(values.dtype) for a in (batch.metres, batch.bases, batch.lengths, batch.lean, *held))
-    _hold_out(value, *still, angles, joints, wrist)
+    still = (a.astype(values.dtype) for a in (LOWER, UPPER, batch.metres, *constants(batch), *held))
+    hold_out(value, MOVE, TURN, *still, angles, joints, wrist)
     return joints, wrist, angles.reshape(*value.shape[:3], 5, 4)
 
 

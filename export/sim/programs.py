@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
 from edge.score import FINGERS, HANDS, FingerEvent, Score, order
 from export.sim.anatomy import Body
 from export.sim.camera import Camera
-from export.sim.choices import Action, Hand, choose, copy, pace, rotate, swipe, wave
+from export.sim.choices import Action, Hand, choose, copy, pace, pick, rotate, swipe, wave
 from export.sim.plan import parts_of, plan
 from export.sim.split import digest, split_of, split_of_score
 from export.sim.stage import Stage, set_stage
@@ -60,7 +61,7 @@ def propose(
     """
     view = view or ("facing" if rng.random() < 0.6 else "egocentric")
     hands = HANDS if rng.random() < TWO_HANDS else (HANDS[int(rng.random() < 0.6)],)
-    posture = str(rng.choice(["palm", "back", "edge", "micro"], p=[0.42, 0.22, 0.14, 0.22]))
+    posture = pick(rng, ("palm", "back", "edge", "micro"), (0.42, 0.22, 0.14, 0.22))
     stage = set_stage(view, posture, rng, hands)
     score = _compose(rng, hands, stage, duration, _barred if split == "train" else None)
     angle, radius = rng.uniform(0, 2 * np.pi), np.radians(MOST_DEGREES) * np.sqrt(rng.random())
@@ -68,7 +69,7 @@ def propose(
         yaw=float(radius * np.cos(angle)), pitch=float(radius * np.sin(angle)), roll=float(rng.normal(0, 0.06)),
         focal=float(rng.uniform(0.7, 1.1)), size=size, mirrored=bool(view == "facing" and rng.random() < 0.3),
     )  # fmt: skip
-    fps = float(rng.choice(FPS))
+    fps = pick(rng, FPS)
     return Program(score, Body.sample(rng), stage, hands, duration, fps, camera, int(rng.integers(2**31)))
 
 
@@ -76,7 +77,13 @@ Barred = Callable[[FingerEvent], bool]
 
 
 def _barred(event: FingerEvent) -> bool:
-    return split_of(event) == "test"
+    return _held_out(event.motion, event.fingers, event.contact)
+
+
+@cache
+def _held_out(motion: str, fingers: tuple[str, ...], contact: str) -> bool:
+    """Whether training may not see it; hand and manner are no part of a combination."""
+    return split_of(FingerEvent(HANDS[0], motion, fingers, contact=contact)) == "test"
 
 
 def _compose(
@@ -111,14 +118,14 @@ def _phrase(
     lead = states[names[int(rng.integers(len(names)))]]
     out: list[FingerEvent] = []
     t = start
-    for _ in range(int(rng.choice([1, 2, 2, 3]))):
+    for _ in range(pick(rng, (1, 2, 2, 3))):
         made = choose(lead, rng, barred=barred)
         if made is None:
             break
-        event, seconds = pace(made, rng)
+        speed, seconds = pace(made, rng)
         if t + seconds > stop:
             break
-        event = event.moved(t, t + seconds)
+        event = replace(made, speed=speed, start=t, end=t + seconds)
         out.append(event)
         if crowded and rng.random() < 0.6:
             out += _beside(rng, states, lead, event, out, stop, barred)
@@ -148,15 +155,14 @@ def _beside(
         extra = choose(hand, rng, only=only, barred=barred)
         if extra is None:
             return []
-        paced, seconds = pace(extra, rng)
+        speed, seconds = pace(extra, rng)
         start = event.start + float(rng.uniform(0.0, 0.5)) * (event.end - event.start)
-        paced = paced.moved(start, start + seconds)
+        end = start + seconds
         clash = any(
-            e.hand == paced.hand and e.start < paced.end and paced.start < e.end and parts_of(e) & parts_of(paced)
-            for e in made
+            e.hand == extra.hand and e.start < end and start < e.end and parts_of(e) & parts_of(extra) for e in made
         )
-        if not clash and paced.end <= stop and paced.motion != "hold":
-            return [paced]
+        if not clash and end <= stop and extra.motion != "hold":
+            return [replace(extra, speed=speed, start=start, end=end)]
         for name in Hand.__dataclass_fields__:  # undo
             setattr(hand, name, getattr(before, name))
     return []

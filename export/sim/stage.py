@@ -6,6 +6,7 @@ Scene axes are the camera's when it looks straight on: x right, y down, z away f
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import radians, sqrt
 
 import numpy as np
 
@@ -65,7 +66,12 @@ class Stage:
 
 
 def _unit(v: Array) -> Array:
-    return np.asarray(v / np.linalg.norm(v))
+    return np.asarray(v / sqrt(float(v @ v)))
+
+
+def _cross(u: Array, v: Array) -> Array:
+    (a, b, c), (x, y, z) = u.tolist(), v.tolist()
+    return np.array([b * z - c * y, c * x - a * z, a * y - b * x])
 
 
 def set_stage(
@@ -83,15 +89,15 @@ def set_stage(
     apart = rng.uniform(0.13, 0.19) if rng is not None else 0.15
     for slot, outward in enumerate(("left", "right")):
         own = rng.normal(0, 0.05, 3) if rng is not None else np.zeros(3)
-        basis = np.stack([-way[outward], way["up"], way["forward"]], axis=-1)
-        x = _unit(basis @ (np.array(fingers) + tilt + own))
-        z = basis @ np.array(palm)
+        basis = np.array([-way[outward], way["up"], way["forward"]]).T
+        x = _unit(basis @ (fingers + tilt + own))
+        z = basis @ palm
         z = _unit(z - (z @ x) * x)
-        y = np.cross(z, x) if slot == 0 else np.cross(x, z)
-        forearm[slot] = np.stack([x, y, z], axis=-1)
+        y = _cross(z, x) if slot == 0 else _cross(x, z)
+        forearm[slot, :, 0], forearm[slot, :, 1], forearm[slot, :, 2] = x, y, z
         alone = len(hands) == 1
         side = 0.03 if alone else apart
         home[slot] = way[outward] * side - way["up"] * (0.05 + height)
         own_turn = rng.normal(0, 7.0) if rng is not None else 0.0
-        supination[slot] = np.radians(np.clip(degrees + own_turn, -12, 158))
+        supination[slot] = radians(min(max(degrees + own_turn, -12.0), 158.0))
     return Stage(view, forearm, home, supination, posture)

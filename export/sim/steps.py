@@ -29,6 +29,8 @@ _STRAIGHT: tuple[float, ...] = tuple(OPEN[:, :3].sum(axis=1).tolist())
 BEND_SPAN: tuple[float, ...] = tuple(SPAN[:, :3].sum(axis=1).tolist())
 _ROWS = {name: row for row, name in enumerate(FINGERS)}
 _AT_ONCE = np.zeros(10)
+#: What compiled code needs of the anatomy (see `kinematics.EXACT`).
+_HAND = (LOWER, UPPER, OPEN, SPAN, ENSLAVING)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,24 +120,17 @@ def _move(rows: Any, count: int, channel: int, value: Any, goal: float, begin: f
 
 @njit(**EXACT)
 def _bend(
-    rows: Any,
-    count: int,
-    slot: int,
-    value: Any,
-    mask: int,
-    columns: int,
-    goal: Any,
-    begin: float,
-    end: float,
-    late: Any,
-) -> int:
+    rows: Any, count: int, slot: int, value: Any, hand: Any, mask: int, columns: int, goal: Any,
+    begin: float, end: float, late: Any,
+) -> int:  # fmt: skip
     """The fingers of the mask to `goal` [5,4] within the joint limits; late [2 a finger]: seconds off both ends."""
+    low, high = hand[0], hand[1]
     i = 0
     for f in range(5):
         if mask >> f & 1:
             for c in range(columns):
                 q = 4 * f + c
-                angle = min(max(goal[f, c], LOWER[f, c]), UPPER[f, c])
+                angle = min(max(goal[f, c], low[f, c]), high[f, c])
                 count = _move(rows, count, slot * CHANNELS + q, value, angle, begin + late[i], end - late[i + 1])
             i += 2
     return count
@@ -143,27 +138,30 @@ def _bend(
 
 @njit(**EXACT)
 def _follow(
-    rows: Any, count: int, slot: int, value: Any, before: Any, moving: int, busy: int, strength: float,
+    rows: Any, count: int, slot: int, value: Any, hand: Any, before: Any, moving: int, busy: int, strength: float,
     begin: float, end: float,
 ) -> int:  # fmt: skip
     """Fingers that are neither moving nor busy (masks) are dragged along by those that moved since `before` [5,4]."""
-    bent, goal, free = np.zeros(5), np.empty((5, 4)), 0
+    straight, span, enslaving = hand[2], hand[3], hand[4]
+    low, wide, bent, goal, free = np.zeros(5), np.zeros(5), np.zeros(5), np.empty((5, 4)), 0
     for f in range(5):
         goal[f] = value[4 * f : 4 * f + 4]
         for c in range(3):
+            low[f] += straight[f, c]
+            wide[f] += span[f, c]
             bent[f] += goal[f, c]
     for f in range(5):
         pulled = 0.0
         for g in range(5):
             if moving >> g & 1:
                 was = before[g, 0] + before[g, 1] + before[g, 2]
-                pulled += strength * (bent[g] - was) / BEND_SPAN[g] * ENSLAVING[g, f]
+                pulled += strength * (bent[g] - was) / wide[g] * enslaving[g, f]
         if (moving | busy) >> f & 1 or abs(pulled) < 0.005:
             continue
         free |= 1 << f
-        level = (bent[f] - _STRAIGHT[f]) / BEND_SPAN[f]
-        goal[f] += (min(max(level + pulled, -0.05), 1.0) - level) * SPAN[f]
-    done: int = _bend(rows, count, slot, value, free, 3, goal, begin, end, _AT_ONCE)
+        level = (bent[f] - low[f]) / wide[f]
+        goal[f] += (min(max(level + pulled, -0.05), 1.0) - level) * span[f]
+    done: int = _bend(rows, count, slot, value, hand, free, 3, goal, begin, end, np.zeros(10))
     return done
 
 
@@ -205,13 +203,13 @@ class Steps:
         """Fingers to a posture [5,4], one a little after the other as people do."""
         late = self.rng.random(2 * len(fingers)) * (0.06 * (end - begin))
         self._count = _bend(
-            self._room(), self._count, hand.slot, hand.value, mask_of(fingers), 4, angles, begin, end, late
+            self._room(), self._count, hand.slot, hand.value, _HAND, mask_of(fingers), 4, angles, begin, end, late
         )
 
     def _exact(self, hand: HandState, fingers: Sequence[int], angles: Array, begin: float, end: float) -> None:
         """Fingers to a solved posture, all in time with each other: contacts need it."""
         self._count = _bend(
-            self._room(), self._count, hand.slot, hand.value, mask_of(fingers), 4, angles, begin, end, _AT_ONCE
+            self._room(), self._count, hand.slot, hand.value, _HAND, mask_of(fingers), 4, angles, begin, end, _AT_ONCE
         )
 
     def _stroke(self, hand: HandState, moving: list[int], poses: list[Array], begin: float, end: float) -> None:
@@ -239,8 +237,8 @@ class Steps:
     def _drag(self, hand: HandState, before: Array, fingers: Sequence[int], begin: float, end: float) -> None:
         """Neighbours follow the fingers that have moved since `before` [5,4]: shared tendons and muscles."""
         self._count = _follow(
-            self._room(), self._count, hand.slot, hand.value, before, mask_of(fingers), self._busy(hand, begin, end),
-            float(self.body.enslaving), begin, end,
+            self._room(), self._count, hand.slot, hand.value, _HAND, before, mask_of(fingers),
+            self._busy(hand, begin, end), float(self.body.enslaving), begin, end,
         )  # fmt: skip
 
     def _rounds(self, event: FingerEvent) -> list[tuple[float, float]]:
