@@ -55,8 +55,13 @@ class Recogniser(Protocol):
         ...
 
 
-def open_recogniser(bundle: Bundle, view: str, mirrored: bool, runtime: str = "litert") -> Recogniser:
-    """The recogniser that a bundle names. Raises BundleError, or RuntimeUnavailable."""
+def open_recogniser(
+    bundle: Bundle, view: str, mirrored: bool, runtime: str = "litert", *, appearance: bool = True
+) -> Recogniser:
+    """The recogniser that a bundle names. Raises BundleError, or RuntimeUnavailable.
+
+    appearance: keyframe features of hand frames are of the network that the bundle names.
+    """
     from edge.rules import RuleRecogniser
 
     rules = RuleRecogniser(bundle.rules, view, mirrored)
@@ -64,7 +69,7 @@ def open_recogniser(bundle: Bundle, view: str, mirrored: bool, runtime: str = "l
         return rules
     from edge.fallback import FallbackRecogniser, FallbackSettings
 
-    model = open_student(bundle, view, mirrored, runtime)
+    model = open_student(bundle, view, mirrored, runtime, appearance=appearance)
     if "fallback" not in bundle.student:
         return model
     try:
@@ -76,9 +81,12 @@ def open_recogniser(bundle: Bundle, view: str, mirrored: bool, runtime: str = "l
     return FallbackRecogniser(model, rules, settings)
 
 
-def open_student(bundle: Bundle, view: str, mirrored: bool, runtime: str = "litert") -> StudentRecogniser:
+def open_student(
+    bundle: Bundle, view: str, mirrored: bool, runtime: str = "litert", *, appearance: bool = True
+) -> StudentRecogniser:
     """The model of a bundle alone, without its rules. Raises BundleError, or RuntimeUnavailable."""
     from edge.captioner import TokenCaptioner
+    from edge.confidence import Confidence
     from edge.decode import DecodeSettings
     from edge.encoder import FrameEncoder
     from edge.runtime import open_session
@@ -90,12 +98,14 @@ def open_student(bundle: Bundle, view: str, mirrored: bool, runtime: str = "lite
     about = bundle.student
     try:
         settings = DecodeSettings(**about["decode"])
-        sees, sure = bool(about["appearance"]), float(about["sure"])
+        sees, sure = bool(about["appearance"]) and appearance, float(about["sure"])
+        known = Confidence.from_dict(about["confidence"]) if "confidence" in about else None
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(
             f"The bundle {bundle.name} describes its student in a way that is not known: {error}."
         ) from error
     captioner = TokenCaptioner(session("units"), session("prefill"), session("step"), bundle.vocabulary)
     return StudentRecogniser(
-        FrameEncoder(session("encoder")), captioner, view, settings, appearance=sees, mirrored=mirrored, sure=sure
-    )
+        FrameEncoder(session("encoder")), captioner, view, settings, appearance=sees, mirrored=mirrored, sure=sure,
+        confidence=known,
+    )  # fmt: skip

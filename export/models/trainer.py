@@ -211,6 +211,7 @@ def train(
         student.save(
             path, step=step, seconds=before + time.perf_counter() - began,
             optimiser=optimiser.state_dict(), rng=torch.get_rng_state(), steps=settings.steps,
+            appearance=feed_settings.tracked is not None,
         )  # fmt: skip
         log.draw()
 

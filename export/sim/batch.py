@@ -194,7 +194,9 @@ def _tracked(
     ease = np.where(rng.random((len(times), 1, 2)) < EASED, rng.uniform(0.3, 1.0, (len(times), 1, 2)), 1.0)
     ease = ease[..., None, None].astype(np.float32)
     world = true + ease * said.world * sides * metres
-    image = np.concatenate([flat, (true[..., 2] * zoom)[..., None]], axis=-1) + ease * said.image * sides * size[..., None]
+    image = (
+        np.concatenate([flat, (true[..., 2] * zoom)[..., None]], axis=-1) + ease * said.image * sides * size[..., None]
+    )
     return world, image, np.maximum(said.score, np.float32(0.5)), said.lost
 
 
