@@ -35,6 +35,7 @@ ENTRY_POINTS = "figop.verbs"
 EXTRAS: Mapping[str, str] = {
     "numba": "sim",
     "scipy": "sim",
+    "serial": "serial",
     "mediapipe": "mediapipe",
     "onnxruntime": "onnx",
     "torch": "train",

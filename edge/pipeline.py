@@ -69,7 +69,6 @@ class Captioner:
         self.recogniser = recogniser
         self.tracker = tracker
         self.language, self.style, self.detail = language, style, detail
-        self._plain = (language, style, detail) == ("en", "descriptive", "normal")
         self.last: HandFrame | None = None
         self.units: list[Unit] = []
         self._clock = clock
@@ -286,7 +285,8 @@ class Captioner:
         text = narrate(score, style=self.style, detail=self.detail, language=self.language) if score else ""
         sure = min((e.confidence for e in score), default=0.0)
         # the model's own words are plain English; in another wording the narrator speaks for it
-        own = self.recogniser.words() if final and text and self._plain else None
+        plain = (self.language, self.style, self.detail) == ("en", "descriptive", "normal")
+        own = self.recogniser.words() if final and text and plain else None
         if own is not None:
             text, sure = own
         # a phrase that was announced must be ended, even if its final reading is empty

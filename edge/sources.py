@@ -65,6 +65,7 @@ class Source(Protocol):
         size: (width, height) in pixels; (0, 0) without pictures.
         dropped: frames that were not handed on, by reason; grows while one iterates.
         view, mirrored: what a recording knows about itself; None where the user has to say it.
+        gives_hands: its items are hand frames, so that no tracker is needed.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Source(Protocol):
     dropped: Counter[str]
     view: str | None
     mirrored: bool | None
+    gives_hands: bool
 
     def __iter__(self) -> Iterator[Item]:
         """Raises SourceEnded where the source stops before its end."""
@@ -85,6 +87,7 @@ class Source(Protocol):
 
 class _Base:
     live = False
+    gives_hands = False
     view: str | None = None
     mirrored: bool | None = None
 
@@ -219,6 +222,8 @@ def _natural(path: Path) -> list[tuple[int, int, str]]:
 
 class RecordingSource(_Base):
     """The HandFrames of a recording, with its own view."""
+
+    gives_hands = True
 
     def __init__(self, path: Path) -> None:
         self.recording = Recording.load(path)

@@ -32,13 +32,14 @@ _PANEL = (68, 18)
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _REASONS = {
     "late": "camera frames came while the last was being worked on",
+    "hands_late": "hands came while others were being worked on",
     "unreadable": "pictures could not be read",
     "gap": "holes in the time stamps",
     "time_went_back": "time stamps went backwards",
     "time_stood_still": "time stamps stood still",
 }
 #: Reasons that end a stream: the error tells them.
-_ENDS = ("truncated", "camera_lost")
+_ENDS = ("truncated", "camera_lost", "hands_lost")
 
 
 class Terminal:

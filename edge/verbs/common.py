@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from edge.events import Event
 from edge.hands.frame import VIEWS, HandFrame
 from edge.play import Outcome, play
+from edge.plugins import open_sink
 from edge.sinks import NAMES, Sink, check_paths, open_sinks
 from edge.sources import RecordingSource, Source
 
@@ -57,6 +58,7 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
     group.add_argument("-o", "--out", type=Path, metavar="DIR", help=f"folder for {listed}")
     for name, text in _OUTPUTS.items():
         group.add_argument(f"--{name}", type=Path, metavar="FILE", help=text)
+    group.add_argument("--serial", metavar="PORT", help="events and captions to a board: PORT or PORT@BAUD")
     group.add_argument("--force", action="store_true", help="replace files that exist")
 
 
@@ -122,16 +124,15 @@ def caption_source(
     paths = outputs(args)
     try:
         check_paths(paths, force=args.force, source=where)
-        recorded = isinstance(source, RecordingSource)
         recorded_digest = source.recording.appearance_digest if isinstance(source, RecordingSource) else ""
         view = args.camera_view or source.view or "facing"
-        mirrored = bool(source.mirrored) if recorded else args.mirrored
+        mirrored = bool(source.mirrored) if source.gives_hands else args.mirrored
         captioner = Captioner.open(
             args.bundle,
             view=view,
             mirrored=mirrored,
             max_hands=getattr(args, "max_hands", 2),
-            tracker=None if recorded else args.tracker,
+            tracker=None if source.gives_hands else args.tracker,
             language=args.language,
             style=args.style,
             detail=args.detail,
@@ -146,6 +147,8 @@ def caption_source(
         sinks = open_sinks(paths, title=source.name, fps=source.fps, view=view, live=source.live, recording=about)
         try:
             sinks += extra(view)
+            if getattr(args, "serial", None):
+                sinks.append(open_sink("serial", args.serial, live=source.live or pace is not None))
             sinks.append(_JsonStdout() if args.json else terminal(source))
         except BaseException:
             for sink in sinks:

@@ -1,4 +1,4 @@
-"""`figop run`: caption a camera live, until Ctrl-C."""
+"""`figop run`: caption a camera, or a glove, live, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from edge.sinks import Sink
+from edge.sources import Source
 from edge.verbs.common import (
     add_captioning,
     add_json,
@@ -24,7 +25,9 @@ from edge.verbs.common import (
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add the verb."""
     parser = subparsers.add_parser("run", help="caption a camera live", description=__doc__)
-    parser.add_argument("--camera", default="0", metavar="N", help="number or device path (default: %(default)s)")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--camera", default="0", metavar="N", help="number or device path (default: %(default)s)")
+    source.add_argument("--source", metavar="KIND:WHERE", help="hands without a camera, such as serial:/dev/ttyUSB0")
     parser.add_argument("--fps", type=positive, help="frames a second to ask of the camera")
     parser.add_argument("--seconds", type=positive, help="stop after so long (default: at Ctrl-C)")
     parser.add_argument("--view", action="store_true", help="show the picture as a page in a browser on this computer")
@@ -37,9 +40,10 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the verb."""
+    from edge.plugins import open_source
     from edge.sources import CameraSource
 
-    source = CameraSource(args.camera, fps=args.fps)
+    source: Source = open_source(args.source) if args.source else CameraSource(args.camera, fps=args.fps)
 
     def live_view(view: str) -> Sequence[Sink]:
         if not args.view:

@@ -1,9 +1,8 @@
-"""Anthropometric hands: bone lengths, knuckle positions, joint limits, coupling, enslaving, named postures.
+"""Anthropometric hands: joint limits, enslaving, named postures, and how persons differ from `edge.hands.model`.
 
 Lengths are in palm lengths (wrist to middle knuckle), angles in radians. All positions are in the palm's own
 axes (`edge.skeleton.palm_frame`: x to the middle knuckle, y to the thumb, z out of the palm), so that one set of
-numbers serves both hands. Means follow hand anthropometry (phalanx shares of Buryanov and Kotiuk 2010, in mm over
-a 94 mm palm) and the MIT-licensed Quest poses that the project keeps; the spread between persons is ~5 % a bone.
+numbers serves both hands. The mean hand is `edge.hands.model`'s; the spread between persons is ~5 % a bone.
 
 Joint angles of one hand are [5,4]: rows thumb to pinky; columns of a finger: MCP flexion, PIP, DIP, abduction
 (positive towards the thumb); of the thumb: CMC palmar abduction (opposition), MCP, IP, CMC radial abduction.
@@ -18,28 +17,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.hands.model import BASES as BASES
+from edge.hands.model import DIP_PER_PIP as DIP_PER_PIP
+from edge.hands.model import FIST as FIST
+from edge.hands.model import LEAN as LEAN
+from edge.hands.model import LENGTHS as LENGTHS
+from edge.hands.model import OPEN as OPEN
+from edge.hands.model import PALM
+from edge.hands.model import THUMB_PRONATION as THUMB_PRONATION
+
 Array = NDArray[Any]
 
-#: [5,3] first joint of each finger: thumb CMC, then the four knuckles; palm lengths.
-BASES = np.array(
-    [[0.24, 0.23, 0.10], [0.985, 0.245, 0.02], [1.0, 0.0, 0.0], [0.925, -0.205, 0.012], [0.81, -0.385, 0.045]]
-)
-#: [5,3] three bones of each finger: thumb metacarpal, proximal, distal; fingers proximal, middle, distal (to the
-#: landmark, which lies in the pulp ~5 mm short of the fingertip).
-LENGTHS = np.array(
-    [[0.42, 0.36, 0.27], [0.425, 0.255, 0.220], [0.465, 0.290, 0.235], [0.425, 0.270, 0.235], [0.330, 0.200, 0.210]]
-)
 #: [5] radius of each finger's middle segment, palm lengths (index 8 mm, thumb 10 mm).
 RADII = np.array([0.108, 0.088, 0.090, 0.084, 0.073])
 #: Wrist to middle knuckle, metres: 5th percentile woman to 95th percentile man.
 PALM_METRES = (0.08, 0.11)
-#: [5] how far each finger's flexion plane leans towards the scaphoid: bent fingers converge.
-LEAN = np.array([0.0, -0.06, 0.02, 0.10, 0.20])
-#: Thumb MCP and IP flex across the palm, pronated a little (-6 to -15 degrees over the Quest poses).
-THUMB_PRONATION = np.radians(-9.0)
-#: DIP follows PIP by the lateral bands: 0.62-0.70 in healthy fingers.
-DIP_PER_PIP = 0.66
-
 _deg = np.radians
 #: [5,4] smallest and largest angles (AAOS norms; the thumb's CMC as seen in the Quest poses).
 LOWER = _deg(
@@ -49,12 +41,6 @@ UPPER = _deg(
     np.array([[62, 66, 85, 58], [92, 112, 78, 24], [92, 112, 78, 14], [92, 112, 78, 10], [95, 110, 78, 8]], float)
 )
 
-#: [5,4] straight fingers, slightly apart.
-OPEN = _deg(np.array([[16, 8, 6, 40], [5, 5, 3, 5], [4, 5, 3, -3], [5, 5, 3, -10], [7, 6, 4, -19]], float))
-#: [5,4] closed fist, thumb across the index and middle finger.
-FIST = _deg(
-    np.array([[42, 56, 44, 12], [78, 102, 64, -4], [82, 102, 64, -4], [84, 100, 62, -5], [86, 95, 60, -6]], float)
-)
 #: [5,4] from open to fist.
 SPAN = FIST - OPEN
 #: [5,4] what a limp hand does.
@@ -100,7 +86,7 @@ class Body:
     @classmethod
     def average(cls) -> Body:
         """The mean adult: 94 mm palm."""
-        return cls(np.float64(0.094), BASES, LENGTHS, LEAN, np.float64(0.7), np.float64(1.0))  # type: ignore[arg-type]
+        return cls(np.float64(PALM), BASES, LENGTHS, LEAN, np.float64(0.7), np.float64(1.0))  # type: ignore[arg-type]
 
     @classmethod
     def sample(cls, rng: np.random.Generator) -> Body:

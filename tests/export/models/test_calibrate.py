@@ -53,8 +53,8 @@ def test_calibrated_on_some_clips_it_holds_on_others() -> None:
     rng = np.random.default_rng(2)
 
     def clips(count: int) -> list[Read]:
-        seen = rng.choice([0.7, 0.95], count)
-        return [clip(float(p), bool(rng.random() < {0.7: 0.3, 0.95: 0.95}[float(p)])) for p in seen]
+        seen = rng.choice([0.85, 0.95], count)
+        return [clip(float(p), bool(rng.random() < {0.85: 0.3, 0.95: 0.95}[float(p)])) for p in seen]
 
     settings, confidence, said = calibrate(clips(150), clips(100))
     # ten bins of ten: what is left is chance

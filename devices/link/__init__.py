@@ -1,0 +1,1 @@
+"""The serial link to a microcontroller: frames, messages, session, port; what it is for is in docs/serial.md."""

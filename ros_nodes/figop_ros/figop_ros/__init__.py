@@ -1,0 +1,1 @@
+"""figop for ROS 2: lifecycle nodes around `edge.pipeline.Captioner` (Humble, Jazzy, Kilted; plain rclpy)."""

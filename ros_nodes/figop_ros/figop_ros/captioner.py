@@ -1,0 +1,85 @@
+"""`captioner`: HandFrame or FigopUnit -> FingerCaption, MotionTokens, and every event as a JSON line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edge.errors import FigopError
+from edge.language.resource import load as load_language
+from edge.narrator import DETAILS, STYLES
+from figop_msgs.msg import FigopUnit
+from figop_msgs.srv import SetCaptionStyle
+from rclpy.parameter import Parameter
+
+from figop_ros.clips import ClipServer
+from figop_ros.main import run
+from figop_ros.outputs import WORDING, Speech
+from figop_ros.parameters import Setting, qos_settings
+from figop_ros.stream import BACKLOG, STREAM, StreamNode
+
+
+class CaptionerNode(StreamNode):
+    """Listens to `hands` (or, with input.from = units, to `units`: the same captions, up to a unit later)."""
+
+    SETTINGS = (
+        *STREAM,
+        Setting(
+            "input.from", "hands", "what to listen to: hand frames, or whole units", choices=("hands", "units")
+        ),
+        *WORDING,
+        *qos_settings("units", "reliable", 10),
+        *Speech.CAPTIONS,
+    )
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__("captioner", **options)
+        self._style = self.create_service(SetCaptionStyle, "~/set_caption_style", self._set_style)
+        self._clips = ClipServer(self)
+
+    def configure(self) -> None:
+        load_language(self.p["caption.language"])
+        super().configure()
+        self.speech = Speech(self, captions=True)
+
+    def activate(self) -> None:
+        if self.p["input.from"] == "hands":
+            super().activate()
+            return
+        self._sequence = None
+        self.start_worker(self._work, BACKLOG)
+        self.listen("units", FigopUnit, self._arrived)
+
+    def units_closed(self, frame_id: str, arrived_ns: int) -> None:
+        captioner = self.need_captioner()
+        for unit in captioner.units:
+            self.speech.unit(unit, frame_id, arrived_ns, {"mirrored": bool(self._key and self._key[1])})
+        captioner.units = []
+
+    def _set_style(self, request: Any, response: Any) -> Any:
+        response.success, response.message = self._try_style(request)
+        return response
+
+    def _try_style(self, request: Any) -> tuple[bool, str]:
+        wanted = {n: getattr(request, n) for n in ("language", "style", "detail") if getattr(request, n)}
+        for name, known in (("style", tuple(STYLES)), ("detail", DETAILS)):
+            if wanted.get(name, known[0]) not in known:
+                return False, f"The {name} must be one of {', '.join(known)}, found {wanted[name]!r}."
+        try:
+            load_language(wanted.get("language", self.p["caption.language"]))
+        except FigopError as error:
+            return False, str(error)
+        changes = [Parameter(f"caption.{n}", Parameter.Type.STRING, v) for n, v in wanted.items()]
+        for result in self.set_parameters(changes):
+            if not result.successful:
+                return False, str(result.reason)
+        now = ", ".join(f"{n} {self.p[f'caption.{n}']}" for n in ("language", "style", "detail"))
+        return True, f"From the next caption on: {now}."
+
+
+def main() -> int:
+    """Run the node."""
+    return run(CaptionerNode)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,145 @@
+"""The action CaptionClip: a file (recording, video, pictures, bag) -> its captions, with feedback, cancellable."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge.errors import FigopError
+from edge.events import Caption
+from edge.pipeline import Captioner
+from edge.sources import Picture, open_source
+from figop_msgs.action import CaptionClip
+from figop_msgs.msg import FingerCaption
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.task import Future
+from std_msgs.msg import Header
+
+from figop_ros.bags import BagSource, is_bag
+from figop_ros.conversions import to_caption, to_stages, to_time
+
+#: seconds between two feedback messages, unless there is a caption to tell
+FEEDBACK_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class ClipRequest:
+    """What to caption and how: see CaptionClip.action; wording = language, style, detail."""
+
+    path: str
+    topic: str = ""
+    camera_view: str = ""
+    mirrored: bool = False
+    bundle: str = "figop-base"
+    wording: tuple[str, str, str] = ("en", "descriptive", "normal")
+
+
+@dataclass(frozen=True, slots=True)
+class ClipStep:
+    """frames so far; progress 0..1 or -1; captions that are new, each with the time of its frame in nanoseconds."""
+
+    frames: int
+    progress: float
+    captions: tuple[tuple[int, Caption], ...]
+
+
+def caption_clip(request: ClipRequest) -> Iterator[ClipStep]:
+    """Caption a file frame by frame. Raises FigopError."""
+    path = Path(request.path).expanduser()
+    source: Any = BagSource(path, request.topic) if is_bag(path) else open_source(path)
+    try:
+        recorded = source.mirrored is not None
+        language, style, detail = request.wording
+        with Captioner.open(
+            request.bundle,
+            view=request.camera_view or source.view or "facing",
+            mirrored=bool(source.mirrored) if recorded else request.mirrored,
+            tracker=None if recorded else "native",
+            language=language,
+            style=style,
+            detail=detail,
+        ) as captioner:
+            frames, t_ns = 0, 0
+            for item in source:
+                pixels = isinstance(item, Picture)
+                events = captioner.push(item.rgb, item.t_ns) if pixels else captioner.push(item)
+                frames, t_ns = frames + 1, item.t_ns
+                done = min(1.0, frames / source.count) if source.count else -1.0
+                yield ClipStep(frames, done, tuple((t_ns, e) for e in events if isinstance(e, Caption)))
+            last = tuple((t_ns, e) for e in captioner.flush() if isinstance(e, Caption))
+            yield ClipStep(frames, 1.0, last)
+    finally:
+        source.close()
+
+
+class ClipServer:
+    """Serves ~/caption_clip of a node, one clip at a time, on a thread of its own.
+
+    The goal's coroutine waits for a future, so that the executor stays free for everything else.
+    """
+
+    def __init__(self, node: Any) -> None:
+        self._node = node
+        self._busy = threading.Lock()
+        self._server = ActionServer(
+            node,
+            CaptionClip,
+            "~/caption_clip",
+            execute_callback=self._execute,
+            goal_callback=lambda goal: GoalResponse.ACCEPT,
+            cancel_callback=lambda handle: CancelResponse.ACCEPT,
+        )
+
+    async def _execute(self, handle: Any) -> Any:
+        result = CaptionClip.Result()
+        if not self._busy.acquire(blocking=False):
+            result.message = "Another clip is being captioned; send this one when it is done."
+            handle.abort()
+            return result
+        done: Any = Future(executor=self._node.executor)
+        try:
+            threading.Thread(target=self._caption, args=(handle, result, done), name="clip", daemon=True).start()
+            ending = await done
+        finally:
+            self._busy.release()
+        {"succeed": handle.succeed, "abort": handle.abort, "canceled": handle.canceled}[ending]()
+        return result
+
+    def _caption(self, handle: Any, result: Any, done: Any) -> None:
+        ending = "abort"
+        try:
+            ending = self._run(handle, result)
+        except FigopError as error:
+            result.message = str(error)
+        except Exception as error:  # whatever a file can do: the goal ends, the node goes on
+            result.message = f"The clip could not be captioned: {type(error).__name__}: {error}"
+        done.set_result(ending)
+
+    def _run(self, handle: Any, result: Any) -> str:
+        goal, p = handle.request, self._node.p
+        wording = (p["caption.language"], p["caption.style"], p["caption.detail"])
+        request = ClipRequest(goal.path, goal.topic, goal.camera_view, goal.mirrored, p["bundle"], wording)
+        told, finals = time.monotonic(), []
+        for step in caption_clip(request):
+            fresh = [_message(t, c, wording) for t, c in step.captions if c.final or goal.provisional]
+            finals += [c for c in fresh if c.final]
+            result.frames = step.frames
+            if handle.is_cancel_requested or not self._node.context.ok():
+                result.captions, result.message = finals, f"Cancelled after {step.frames} frames."
+                return "canceled"
+            if fresh or time.monotonic() - told > FEEDBACK_S:
+                told = time.monotonic()
+                handle.publish_feedback(
+                    CaptionClip.Feedback(progress=step.progress, frames=step.frames, captions=fresh)
+                )
+        result.success, result.captions = True, finals
+        result.message = f"{len(finals)} captions in {result.frames} frames."
+        return "succeed"
+
+
+def _message(t_ns: int, caption: Caption, wording: tuple[str, str, str]) -> FingerCaption:
+    return to_caption(caption, Header(stamp=to_time(t_ns)), to_stages(caption.stages_ms), wording)

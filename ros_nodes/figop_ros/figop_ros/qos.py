@@ -1,0 +1,77 @@
+"""Quality of service per topic by parameter; mismatches are found and told by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+
+from figop_ros.compat import PublisherEventCallbacks, SubscriptionEventCallbacks, resolved
+
+_RELIABILITY = {"reliable": ReliabilityPolicy.RELIABLE, "best_effort": ReliabilityPolicy.BEST_EFFORT}
+
+
+def profile(values: Mapping[str, Any], topic: str) -> QoSProfile:
+    """The profile that the parameters qos.TOPIC.* ask for."""
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=int(values[f"qos.{topic}.depth"]),
+        reliability=_RELIABILITY[values[f"qos.{topic}.reliability"]],
+    )
+
+
+class QosWatch:
+    """Registers for incompatible-QoS events, and says which two ends do not meet and which parameter to change."""
+
+    def __init__(self, node: Any) -> None:
+        self._node = node
+        self._ends: dict[str, tuple[Any, bool]] = {}
+        self._flagged: set[str] = set()
+
+    def publisher_events(self, topic: str) -> Any:
+        """Callbacks for a publisher of this topic (its name in qos.*)."""
+        return PublisherEventCallbacks(incompatible_qos=lambda info: self._flagged.add(topic))
+
+    def subscription_events(self, topic: str) -> Any:
+        """Callbacks for a subscription of this topic."""
+        return SubscriptionEventCallbacks(incompatible_qos=lambda info: self._flagged.add(topic))
+
+    def watch(self, topic: str, endpoint: Any, publishes: bool) -> None:
+        """Remember the endpoint that the events are about."""
+        self._ends[topic] = (endpoint, publishes)
+
+    def forget(self, topic: str) -> None:
+        """The endpoint is gone."""
+        self._ends.pop(topic, None)
+        self._flagged.discard(topic)
+
+    def sentences(self) -> list[str]:
+        """One sentence for every pair of ends that do not meet now."""
+        out = []
+        for topic in sorted(self._flagged & set(self._ends)):
+            found = self._mismatches(topic)
+            if not found:
+                self._flagged.discard(topic)
+            out += found
+        return out
+
+    def _mismatches(self, topic: str) -> list[str]:
+        endpoint, publishes = self._ends[topic]
+        name = resolved(endpoint)
+        me = self._node.get_fully_qualified_name()
+        ours = endpoint.qos_profile.reliability
+        look = self._node.get_subscriptions_info_by_topic if publishes else self._node.get_publishers_info_by_topic
+        out = []
+        for end in look(name):
+            theirs = end.qos_profile.reliability
+            offered, wanted = (ours, theirs) if publishes else (theirs, ours)
+            if offered != ReliabilityPolicy.BEST_EFFORT or wanted != ReliabilityPolicy.RELIABLE:
+                continue
+            other = f"{end.node_namespace.rstrip('/')}/{end.node_name}"
+            giver, taker = (me, other) if publishes else (other, me)
+            remedy = f"qos.{topic}.reliability of {me} to {'reliable' if publishes else 'best_effort'}"
+            out.append(
+                f"Nothing arrives on {name}: {giver} publishes best_effort, {taker} asks for reliable; set {remedy}."
+            )
+        return out

@@ -1,0 +1,60 @@
+"""Cuts a stream of hand frames into FiGOP units outside of the pipeline, by the same buffer and the same rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from edge.features import Pose, PoseReader
+from edge.figop import POSE_THRESHOLD, UNIT_S, FigopBuffer, Unit
+from edge.hands.frame import HandFrame
+from edge.pipeline import GAP_S, RESTART_AFTER
+
+
+class UnitCutter:
+    """`push` returns the units that a frame closes. Frames out of order are left out, as in the pipeline."""
+
+    def __init__(self, mirrored: bool = False, cutting: Mapping[str, float] | None = None) -> None:
+        cut = dict(cutting or {})
+        self._buffer = FigopBuffer(cut.get("unit_s", UNIT_S), cut.get("pose_threshold", POSE_THRESHOLD))
+        self._mirrored = mirrored
+        self._restart()
+
+    def _restart(self) -> None:
+        self._readers = [PoseReader(slot, self._mirrored) for slot in (0, 1)]
+        self._tracks = [-1, -1]
+        self._last_ns: int | None = None
+        self._late = 0
+
+    def keyframe_next(self, t_ns: int) -> bool:
+        """Whether a frame at this time will open a unit."""
+        return self._buffer.keyframe_next(t_ns * 1e-9)
+
+    def push(self, frame: HandFrame) -> list[Unit]:
+        """Add one frame; the units that it closes (after a hole in time the one before it)."""
+        closed: list[Unit] = []
+        if self._last_ns is not None:
+            if frame.t_ns <= self._last_ns:
+                self._late += 1
+                if self._late < RESTART_AFTER:
+                    return closed
+                closed += self.flush()
+            elif (frame.t_ns - self._last_ns) * 1e-9 > GAP_S:
+                closed += self.flush()
+        self._late, self._last_ns = 0, frame.t_ns
+        unit = self._buffer.push(frame, (self._pose(frame, 0), self._pose(frame, 1)))
+        return closed + ([unit] if unit is not None else [])
+
+    def flush(self) -> list[Unit]:
+        """The stream ends here."""
+        unit = self._buffer.flush()
+        self._buffer.reset()
+        self._restart()
+        return [unit] if unit is not None else []
+
+    def _pose(self, frame: HandFrame, slot: int) -> Pose | None:
+        if not frame.present(slot):
+            return None
+        track = int(frame.track_id[slot])
+        if track != self._tracks[slot]:
+            self._readers[slot], self._tracks[slot] = PoseReader(slot, self._mirrored), track
+        return self._readers[slot].read(frame)
