@@ -71,13 +71,15 @@ HAND_VIDEO ?= ../shared/data/dex_retargeting_hand_video/human_hand_video.mp4
 results: networks $(RUNTIME) ## measure every figure in results/ anew (an hour; leave the machine alone meanwhile)
 	@$(IN_TEST) python -m export.sim.clips -o out/test-clips --count 64
 	@$(IN_TEST) figop eval captions out/test-clips --cache out/tracked --jobs 2 -o results/captions_rendered.json
-	@$(IN_TEST) figop eval captions out/test-clips --bundle figop-student --cache out/tracked --jobs 2 \
-		-o results/captions_rendered_student.json
+	@$(IN_TEST) figop eval captions out/test-clips --bundle figop-rules --cache out/tracked --jobs 2 \
+		-o results/captions_rendered_rules.json
+	@$(IN_TEST) figop bench student tests/golden/*.npz -o results/student_cost.json
 	@$(IN_TEST) python -m export.sim.entering -o out/entering --count 20
 	@$(IN_TEST) figop bench second-hand out/entering -o results/second_hand.json
 	@$(IN_TEST) python -m export.sim.speed -o results/render.json
 	@$(VENV)/bin/figop bench install --venv $(VENV) -o results/install.json
 	@if [ -f "$(HAND_VIDEO)" ]; then $(MAKE) --no-print-directory results-real; fi
+	@$(IN_TEST) python -m export.build figop-base
 	@$(IN_TEST) python -m export.report
 
 .PHONY: results-real
@@ -86,10 +88,10 @@ results-real: networks
 		--truth tests/reference/dex_hand_video.json -o results/captions_real_hand_video.json
 	@$(IN_TEST) figop eval captions $(HAND_VIDEO) --from pixels --cache out/tracked \
 		--truth tests/reference/dex_hand_video.second.json -o results/captions_real_hand_video_second.json
-	@$(IN_TEST) figop eval captions $(HAND_VIDEO) --from pixels --cache out/tracked --bundle figop-student \
-		--truth tests/reference/dex_hand_video.json -o results/captions_real_hand_video_student.json
-	@$(IN_TEST) figop eval captions $(HAND_VIDEO) --from pixels --cache out/tracked --bundle figop-student \
-		--truth tests/reference/dex_hand_video.second.json -o results/captions_real_hand_video_second_student.json
+	@$(IN_TEST) figop eval captions $(HAND_VIDEO) --from pixels --cache out/tracked --bundle figop-rules \
+		--truth tests/reference/dex_hand_video.json -o results/captions_real_hand_video_rules.json
+	@$(IN_TEST) figop eval captions $(HAND_VIDEO) --from pixels --cache out/tracked --bundle figop-rules \
+		--truth tests/reference/dex_hand_video.second.json -o results/captions_real_hand_video_second_rules.json
 	@$(IN_TEST) figop bench hands --video $(HAND_VIDEO) --max-hands 1 -o results/tracker_one_hand.json
 	@$(IN_TEST) figop bench hands --video $(HAND_VIDEO) --max-hands 2 -o results/tracker_two_hands.json
 	@$(IN_TEST) figop bench stages --video $(HAND_VIDEO) -o results/stages.json

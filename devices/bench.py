@@ -10,10 +10,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from devices.bench_device_cli import add_options
 from devices.bench_hands import Entries, compare, pin, watch_entries
 from devices.bench_install import DEMO_BAR_S, SIZE_BAR_MB
 from devices.bench_install import measure as measure_install
 from devices.bench_stages import SHARE_BAR, ClockedTracker, measure
+from devices.bench_student import bars as student_bars
+from devices.bench_student import measure as measure_student
+from edge.bundle import Bundle
 from edge.errors import FigopError, SinkError, SourceError
 from edge.hands.backends import TRACKERS, open_tracker
 from edge.pipeline import Captioner
@@ -30,7 +34,8 @@ _VIDEOS = (".mp4", ".webm", ".avi", ".mov", ".gif")
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verb `bench`."""
     bench = subparsers.add_parser("bench", help="measure speed and accuracy on this machine")
-    kinds = bench.add_subparsers(dest="bench", required=True)
+    add_options(bench)
+    kinds = bench.add_subparsers(dest="bench", metavar="KIND", help="(default: every stage of this computer)")
 
     hands = kinds.add_parser("hands", help="two hand trackers, paired on one core: speed, and how far they agree")
     hands.add_argument("--video", type=Path, required=True, help="a video of hands")
@@ -50,11 +55,19 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     stages.add_argument("--frames", type=int, default=None, help="at most so many frames")
     stages.set_defaults(run=run_stages)
 
+    student = kinds.add_parser(
+        "student", help="what the student costs a frame and a caption, in both runtimes, one core"
+    )
+    student.add_argument("recordings", type=Path, nargs="+", help="recordings of hands (.npz)")
+    student.add_argument("--bundle", default="figop-base", help="name, folder or .figop file (default %(default)s)")
+    student.add_argument("--repeat", type=int, default=3, help="times that each is replayed (default %(default)s)")
+    student.set_defaults(run=run_student)
+
     install = kinds.add_parser("install", help="megabytes of an environment, seconds of its start and its demo")
     install.add_argument("--venv", type=Path, default=Path(".venv"), help="the environment (default %(default)s)")
     install.set_defaults(run=run_install)
 
-    for parser in (hands, second, stages, install):
+    for parser in (hands, second, stages, student, install):
         parser.add_argument("--core", type=int, default=None, help="run on this core (default: the last one)")
         parser.add_argument("--check", action="store_true", help="exit with 1 unless the bars hold")
         parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -117,6 +130,13 @@ def run_stages(args: argparse.Namespace) -> int:
     return _report(args, result, {f"after the landmarks <= {SHARE_BAR:.0%} of the tracker": share <= SHARE_BAR}, core)
 
 
+def run_student(args: argparse.Namespace) -> int:
+    """`figop bench student`."""
+    core = pin(args.core)
+    row = measure_student(Bundle.open(args.bundle), args.recordings, args.repeat)
+    return _report(args, {"bench": "student", **row}, student_bars(row), core)
+
+
 def run_install(args: argparse.Namespace) -> int:
     """`figop bench install`."""
     row = measure_install(args.venv)
@@ -148,13 +168,20 @@ def host() -> dict[str, Any]:
         cpu = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), cpu)
     except OSError:
         pass
-    found = versions(("numpy", "opencv-python-headless", "ai-edge-litert", "tflite-runtime", "mediapipe"))
+    found = versions(
+        ("numpy", "opencv-python-headless", "ai-edge-litert", "tflite-runtime", "onnxruntime", "mediapipe")
+    )
     return {"cpu": cpu, "machine": platform.machine(), "python": platform.python_version(), "versions": found}
 
 
 def command(args: argparse.Namespace) -> str:
     """The command again, without the folders of this machine."""
-    words = ["figop", "bench", args.bench, *(shown(p) for p in getattr(args, "clips", ()))]
+    words = [
+        "figop",
+        "bench",
+        args.bench,
+        *(shown(p) for name in ("clips", "recordings") for p in getattr(args, name, ())),
+    ]
     for name in ("video", "venv"):
         if getattr(args, name, None):
             words += [f"--{name}", shown(getattr(args, name))]

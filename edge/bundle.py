@@ -17,18 +17,22 @@ from typing import Any
 
 from edge.atoms import RuleSettings
 from edge.bundle_files import MANIFEST, MAX_TOTAL_BYTES, open_files, safe_name
+from edge.bundle_signature import SIGNATURE, Signature, required_key
 from edge.errors import BundleError
 from edge.score import MOTIONS
 
-#: Manifests of this version; older ones are read, newer ones refused.
-BUNDLE_SCHEMA = 1
+#: Manifests up to this version are read, newer ones refused. 2 = exported for a device (`built`); 1 = all others.
+BUNDLE_SCHEMA = 2
 DEFAULT_BUNDLE = "figop-base"
 #: Who may speak: a bundle whose captions come from anything else needs a newer figop.
 CAPTION_SOURCES = ("rules", "model")
 #: What a bundle whose captions come from a model must hold, each for one runtime at least.
 STUDENT_GRAPHS = ("encoder", "units", "prefill", "step")
-#: Runtimes that a graph may be stored for.
-GRAPH_FORMATS = ("onnx", "tflite")
+#: Hand networks that a bundle may hold; one alone serves nobody.
+HAND_GRAPHS = ("palm", "landmark")
+#: Formats that a graph may be stored in, and the runtime of each; best first.
+GRAPH_RUNTIMES = {"tflite": "litert", "onnx": "onnx"}
+GRAPH_FORMATS = tuple(sorted(GRAPH_RUNTIMES))
 #: Numbers that cut the stream (see `edge.figop`), in seconds and palm lengths.
 PREPROCESSING = ("unit_s", "pose_threshold", "rest_s", "cap_s")
 
@@ -74,7 +78,9 @@ class Bundle:
         student: how the model reads and speaks (sizes, decoding); empty while captions come from rules.
         networks: hand networks that must be set up.
         appearance_digest: sha256 of the landmark network that keyframe tokens belong to, or "".
-        files: every file but the manifest.
+        built: what `figop export` did (device, recipe, calibration, verification); empty for other bundles.
+        signature: who signed it, None = nobody.
+        files: every file but the manifest and the signature.
     """
 
     name: str
@@ -91,24 +97,38 @@ class Bundle:
     student: Mapping[str, Any]
     networks: tuple[Network, ...]
     appearance_digest: str
+    built: Mapping[str, Any]
+    signature: Signature | None
     files: Mapping[str, FileEntry]
     created: Mapping[str, str] = field(repr=False)
     _contents: Mapping[str, bytes] = field(repr=False, compare=False)
 
     @classmethod
-    def open(cls, name_or_path: str | Path = DEFAULT_BUNDLE) -> Bundle:
-        """Read and verify a bundle: a shipped name, a folder, or a `.figop` file. Raises BundleError."""
+    def open(cls, name_or_path: str | Path = DEFAULT_BUNDLE, *, signed_by: bytes | None = None) -> Bundle:
+        """Read and verify a bundle: a shipped name, a folder, or a `.figop` file. Raises BundleError.
+
+        signed_by: an Ed25519 public key; a bundle that it did not sign is refused. Without it, the key file that
+        FIGOP_REQUIRE_SIGNATURE names is asked for of every bundle but those that came with figop.
+        """
         path = _find(name_or_path)
+        key = signed_by or (None if path.parent == _SHIPPED else required_key())
         with open_files(path) as files:
-            manifest = _manifest(files.read(MANIFEST), path / MANIFEST)
+            raw = files.read(MANIFEST)
+            manifest = _manifest(raw, path / MANIFEST)
             entries = _entries(manifest, path)
             found = set(files.names()) - {MANIFEST}
+            signature = Signature.read(files.read(SIGNATURE), path) if SIGNATURE in found else None
+            if key is not None:
+                if signature is None:
+                    raise BundleError(f"The bundle {path} is not signed, and a signature is required.")
+                signature.check(raw, key, path)
+            found -= {SIGNATURE}
             for name in sorted(set(entries) - found):
                 raise BundleError(f"The bundle {path} is damaged: {name} is missing.")
             for name in sorted(found - set(entries)):
                 raise BundleError(f"The bundle {path} is refused: {name} is not in its manifest; remove it.")
             contents = {name: _verified(files.read(name), name, entry, path) for name, entry in entries.items()}
-        return _build(manifest, entries, contents, path)
+        return _build(manifest, entries, contents, path, signature)
 
     def read(self, name: str) -> bytes:
         """The verified bytes of one file."""
@@ -125,6 +145,24 @@ class Bundle:
                 f"{', '.join(f'{r} ({f})' for r in self.graphs for f in self.graphs[r]) or 'no graphs'}."
             )
         return self.read(stored[format])
+
+    @property
+    def runtime(self) -> str:
+        """The runtime that its graphs are for: the first of which it has all."""
+        roles = [role for role in self.graphs if role in STUDENT_GRAPHS]
+        return next((r for f, r in GRAPH_RUNTIMES.items() if all(f in self.graphs[role] for role in roles)), "litert")
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """Execution providers that it was built for, best first."""
+        return tuple(self.built.get("providers", ("cpu",)))
+
+    def hand_networks(self) -> tuple[bytes, bytes] | None:
+        """The palm and landmark networks that it holds for its runtime; None where `figop setup` has to."""
+        if not all(role in self.graphs for role in HAND_GRAPHS):
+            return None
+        format = {r: f for f, r in GRAPH_RUNTIMES.items()}[self.runtime]
+        return self.graph("palm", format), self.graph("landmark", format)
 
     @property
     def speakers(self) -> str:
@@ -150,6 +188,10 @@ class Bundle:
             f"All {len(fields(self.rules))} rule settings are known; captions come from {self.speakers}.",
             f"All {len(self.labels)} labels are motions; the vocabulary has {len(self.vocabulary)} words.",
             f"Every file and network states its licence and origin ({len(self.networks)} hand networks).",
+            *([f"It was built for {self.built['device']} by the recipe {self.built['recipe']}."] if self.built else []),
+            f"It is signed by {self.signature.key}; `--require-signature KEY` checks it."
+            if self.signature
+            else "It is not signed.",
         ]
 
     def inspect(self) -> dict[str, Any]:
@@ -172,6 +214,8 @@ class Bundle:
             "graphs": {role: dict(stored) for role, stored in self.graphs.items()},
             "networks": [_plain(n) for n in self.networks],
             "appearance_digest": self.appearance_digest,
+            "built": dict(self.built),
+            "signed_by": self.signature.key if self.signature else "",
             "files": {name: _plain(entry) for name, entry in self.files.items()},
         }
 
@@ -233,7 +277,7 @@ def _manifest(data: bytes, where: Path) -> dict[str, Any]:
 def _entries(manifest: Mapping[str, Any], path: Path) -> dict[str, FileEntry]:
     entries = {name: _row(FileEntry, row, name, path) for name, row in _part(manifest, "files", dict, path).items()}
     for name in entries:
-        if not safe_name(name) or name == MANIFEST:
+        if not safe_name(name) or name in (MANIFEST, SIGNATURE):
             raise BundleError(f"The bundle {path} is refused: its manifest lists {name!r}, which leads out of it.")
     total = sum(e.bytes for e in entries.values())
     if total > MAX_TOTAL_BYTES:
@@ -249,7 +293,13 @@ def _verified(data: bytes, name: str, entry: FileEntry, path: Path) -> bytes:
     return data
 
 
-def _build(manifest: dict[str, Any], files: dict[str, FileEntry], contents: dict[str, bytes], path: Path) -> Bundle:
+def _build(
+    manifest: dict[str, Any],
+    files: dict[str, FileEntry],
+    contents: dict[str, bytes],
+    path: Path,
+    signature: Signature | None,
+) -> Bundle:
     captions = _part(manifest, "captions", dict, path)
     source = _part(captions, "source", str, path)
     if source not in CAPTION_SOURCES:
@@ -276,6 +326,12 @@ def _build(manifest: dict[str, Any], files: dict[str, FileEntry], contents: dict
     if lacking or not isinstance(student, dict):
         what = f"the graph {lacking[0]}" if lacking else "a description of its student"
         raise BundleError(f"The bundle {path} is refused: its captions come from a model, but it lacks {what}.")
+    if 0 < sum(role in graphs for role in HAND_GRAPHS) < len(HAND_GRAPHS):
+        raise BundleError(f"The bundle {path} is refused: it holds one hand network, and tracking needs both.")
+    built = _part(manifest, "built", dict, path) if "built" in manifest else {}
+    for key in ("device", "runtime", "recipe", "calibration", "verification", "schemes", "from") if built else ():
+        if key not in built:
+            raise BundleError(f"The bundle {path} is refused: its manifest does not say by which {key} it was built.")
     return Bundle(
         name=_part(manifest, "name", str, path),
         version=_part(manifest, "version", str, path),
@@ -293,6 +349,8 @@ def _build(manifest: dict[str, Any], files: dict[str, FileEntry], contents: dict
         student=student,
         networks=tuple(_row(Network, r, "networks", path) for r in _part(manifest, "networks", list, path)),
         appearance_digest=_part(manifest, "appearance_digest", str, path),
+        built=built,
+        signature=signature,
         files=files,
         created=_part(manifest, "created", dict, path),
         _contents=contents,

@@ -6,17 +6,19 @@ read, and a zip cannot yield more than its directory declares.
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from edge.errors import BundleError
+from edge.errors import BundleError, SinkError
+from edge.files import write_whole
 
 MANIFEST = "manifest.json"
 #: a bundle is held in memory: these bounds fit a board with 512 MB and are 20 times what figop ships
@@ -150,3 +152,28 @@ def open_files(path: Path) -> Iterator[Files]:
         raise BundleError(f"{path} is not a bundle, or was cut short: {error}.") from error
     with archive:
         yield _Zip(path, archive)
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    """The files as a zip whose bytes depend on nothing but them: no clock, no version of zlib."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, data in sorted(files.items()):
+            entry = zipfile.ZipInfo(name)  # stored, dated 1980
+            entry.external_attr = 0o100644 << 16
+            entry.create_system = 3
+            archive.writestr(entry, data)
+    return packed.getvalue()
+
+
+def add_file(path: Path, name: str, data: bytes) -> None:
+    """Put one more file into a bundle folder or zip, or replace it there, at once. Raises SinkError."""
+    try:
+        if path.is_dir():
+            write_whole(path / name, data)
+            return
+        with open_files(path) as files:
+            held = {n: files.read(n) for n in files.names()}
+        write_whole(path, zipped({**held, name: data}))
+    except OSError as error:
+        raise SinkError(f"The bundle {path} could not be written: {error.strerror or error}.") from error

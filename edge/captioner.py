@@ -84,8 +84,11 @@ class TokenCaptioner:
         })  # fmt: skip
         return out["output_0"][0]  # type: ignore[no-any-return]
 
-    def tell(self, tokens: Sequence[Array], known: Sequence[Array]) -> Told:
-        """Greedy caption of a phrase: per unit its tokens [U,D] and which of them hold something [U]."""
+    def tell(self, tokens: Sequence[Array], known: Sequence[Array], steps: int = 0) -> Told:
+        """Greedy caption of a phrase: per unit its tokens [U,D] and which of them hold something [U].
+
+        steps: say exactly so many words, to measure what they cost; 0 = until the end.
+        """
         each, width = self._tokens[1], self._tokens[2]
         memory = np.zeros((1, UNITS * each, width), np.float32)
         mask = np.zeros((1, UNITS * each), np.float32)
@@ -96,14 +99,14 @@ class TokenCaptioner:
         feeds = {"args_2": mask, "args_3": crossed["output_0"], "args_4": crossed["output_1"]}
         keys = values = self._cache
         word, ids, total, at = BEGIN, [], 0.0, 0
-        for at in range(self.length - 1):
+        for at in range(steps or self.length - 1):
             out = self._step.run({
                 **feeds, "args_0": np.array([word], np.int32), "args_1": np.array([at], np.int32),
                 "args_5": keys, "args_6": values,
             })  # fmt: skip
             keys, values = out["output_1"], out["output_2"]
             row = out["output_0"][0].astype(np.float64)
-            row[BEGIN] = -np.inf
+            row[[BEGIN, END] if steps else BEGIN] = -np.inf
             word = int(row.argmax())
             total -= float(np.log(np.exp(row - row[word]).sum()))
             if word == END:

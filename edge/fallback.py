@@ -79,8 +79,7 @@ class FallbackRecogniser:
 
     def push(self, frame: HandFrame) -> tuple[Pose | None, Pose | None]:
         """Read one frame; returns the poses that it held."""
-        self.model.push(frame)
-        return self.rules.push(frame)
+        return self.model.push(frame, self.rules.push(frame))
 
     def moved_at(self) -> float:
         """When the student last saw a hand act: phrases are its own."""

@@ -119,8 +119,11 @@ class Captioner:
         sees: HandTracker | None
         if isinstance(tracker, str):
             from edge.hands.backends import open_tracker
+            from edge.hands.networks import HeldNetworks
 
-            sees = open_tracker(tracker, max_hands=max_hands, mirrored=mirrored)
+            held = opened.hand_networks() if tracker == "native" else None
+            options = {"networks": HeldNetworks(*held), "runtime": opened.runtime} if held else {}
+            sees = open_tracker(tracker, max_hands=max_hands, mirrored=mirrored, **options)
         else:
             sees = tracker
         network = sees.appearance_digest if sees is not None else appearance_digest

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from edge.bundle import Bundle
+from edge.bundle import GRAPH_RUNTIMES, Bundle
 from edge.errors import BundleError
 from edge.features import Pose
 from edge.hands.frame import HandFrame
 from edge.score import Score
 
 if TYPE_CHECKING:
+    from edge.runtime import Session
     from edge.student import StudentRecogniser
 
-#: formats in the order in which the runtimes are preferred
-_RUNTIMES = {"litert": "tflite", "onnx": "onnx"}
+#: Sees every session of a student, by role, as it is opened; what it returns is used in its place.
+Tap = Callable[[str, "Session"], "Session"]
 
 
 class Recogniser(Protocol):
@@ -56,11 +58,18 @@ class Recogniser(Protocol):
 
 
 def open_recogniser(
-    bundle: Bundle, view: str, mirrored: bool, runtime: str = "litert", *, appearance: bool = True
+    bundle: Bundle,
+    view: str,
+    mirrored: bool,
+    runtime: str = "",
+    providers: tuple[str, ...] = (),
+    *,
+    appearance: bool = True,
 ) -> Recogniser:
-    """The recogniser that a bundle names. Raises BundleError, or RuntimeUnavailable.
+    """The recogniser that a bundle names; runtime and providers are the bundle's unless given.
 
     appearance: keyframe features of hand frames are of the network that the bundle names.
+    Raises BundleError, or RuntimeUnavailable.
     """
     from edge.rules import RuleRecogniser
 
@@ -69,7 +78,7 @@ def open_recogniser(
         return rules
     from edge.fallback import FallbackRecogniser, FallbackSettings
 
-    model = open_student(bundle, view, mirrored, runtime, appearance=appearance)
+    model = open_student(bundle, view, mirrored, runtime, providers=providers, appearance=appearance)
     if "fallback" not in bundle.student:
         return model
     try:
@@ -82,9 +91,19 @@ def open_recogniser(
 
 
 def open_student(
-    bundle: Bundle, view: str, mirrored: bool, runtime: str = "litert", *, appearance: bool = True
+    bundle: Bundle,
+    view: str,
+    mirrored: bool,
+    runtime: str = "",
+    tap: Tap | None = None,
+    providers: tuple[str, ...] = (),
+    *,
+    appearance: bool = True,
 ) -> StudentRecogniser:
-    """The model of a bundle alone, without its rules. Raises BundleError, or RuntimeUnavailable."""
+    """The model of a bundle alone, without its rules; runtime and providers are the bundle's unless given.
+
+    Raises BundleError, or RuntimeUnavailable.
+    """
     from edge.captioner import TokenCaptioner
     from edge.confidence import Confidence
     from edge.decode import DecodeSettings
@@ -92,8 +111,12 @@ def open_student(
     from edge.runtime import open_session
     from edge.student import StudentRecogniser
 
+    runtime = runtime or bundle.runtime
+    format = {r: f for f, r in GRAPH_RUNTIMES.items()}[runtime]
+
     def session(role: str) -> Any:
-        return open_session(bundle.graph(role, _RUNTIMES[runtime]), runtime)
+        opened = open_session(bundle.graph(role, format), runtime, providers=providers or bundle.providers)
+        return tap(role, opened) if tap else opened
 
     about = bundle.student
     try:

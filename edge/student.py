@@ -103,10 +103,12 @@ class StudentRecogniser:
         self._appearance: NDArray[np.float32] | None = None
         self._read: tuple[int, float, Score] = (-1, 0.0, ())
 
-    def push(self, frame: HandFrame) -> tuple[Pose | None, Pose | None]:
-        """Read one frame; returns the poses that it held."""
-        poses: list[Pose | None] = [None, None]
-        for slot in (LEFT, RIGHT):
+    def push(
+        self, frame: HandFrame, known: tuple[Pose | None, Pose | None] | None = None
+    ) -> tuple[Pose | None, Pose | None]:
+        """Read one frame; returns the poses that it held. known: these, where somebody has read them already."""
+        poses = list(known or (None, None))
+        for slot in (LEFT, RIGHT) if known is None else ():
             if not frame.present(slot):
                 continue
             track = int(frame.track_id[slot])

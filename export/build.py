@@ -15,7 +15,6 @@ import json
 import os
 import sys
 import tempfile
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,11 +22,12 @@ from typing import Any
 
 import edge
 from edge.atoms import RuleSettings
-from edge.bundle import BUNDLE_SCHEMA, Bundle, canonical, manifest_digest, weights_digest
-from edge.bundle_files import MANIFEST
+from edge.bundle import Bundle, canonical, manifest_digest, weights_digest
+from edge.bundle_files import MANIFEST, zipped
 from edge.errors import FigopError, SinkError
 from edge.fallback import FallbackSettings
 from edge.figop import CAP_S, POSE_THRESHOLD, REST_S, UNIT_S
+from edge.files import write_whole
 from edge.hands.networks import LANDMARK, PALM, WHEEL
 from edge.narrator import vocabulary
 from edge.score import MOTIONS
@@ -145,7 +145,8 @@ def assemble(about: Mapping[str, Any], parts: Mapping[str, Part]) -> dict[str, b
         }
         for name, part in parts.items()
     }
-    manifest: dict[str, Any] = {**about, "schema": BUNDLE_SCHEMA, "files": files}
+    # the lowest schema that says all of it: an older figop reads what it can
+    manifest: dict[str, Any] = {**about, "schema": 2 if "built" in about else 1, "files": files}
     manifest["digest"] = manifest_digest(manifest)
     return {MANIFEST: canonical(manifest), **{name: part.data for name, part in sorted(parts.items())}}
 
@@ -155,26 +156,11 @@ def write(files: Mapping[str, bytes], target: Path) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.suffix == ".figop":
-            _write_zip(files, target)
+            write_whole(target, zipped(files))
         else:
             _write_folder(files, target)
     except OSError as error:
         raise SinkError(f"The bundle {target} could not be written: {error.strerror or error}.") from error
-
-
-def _write_zip(files: Mapping[str, bytes], target: Path) -> None:
-    part = target.with_name(f"{target.name}.part")
-    try:
-        with zipfile.ZipFile(part, "w") as archive:
-            for name, data in sorted(files.items()):
-                # stored and dated 1980: the bytes depend on no clock and on no version of zlib
-                entry = zipfile.ZipInfo(name)
-                entry.external_attr = 0o100644 << 16
-                entry.create_system = 3
-                archive.writestr(entry, data)
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _write_folder(files: Mapping[str, bytes], target: Path) -> None:

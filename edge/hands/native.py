@@ -19,7 +19,7 @@ from edge.hands.frame import HandFrame
 from edge.hands.graft import add_output
 from edge.hands.identity import SideVote, assign
 from edge.hands.landmark import SHARED_FEATURE, LandmarkNetwork, Reading
-from edge.hands.networks import HandNetworks, locate_networks, sha256
+from edge.hands.networks import HandNetworks, HeldNetworks, locate_networks, sha256
 from edge.hands.palm import PALM_JOINTS, Palm, PalmDetector
 from edge.hands.position import wrist_position
 from edge.hands.roi import Roi, from_landmarks, iou
@@ -67,7 +67,7 @@ class NativeTracker:
         self,
         max_hands: int = 2,
         mirrored: bool = False,
-        networks: HandNetworks | None = None,
+        networks: HandNetworks | HeldNetworks | None = None,
         runtime: str = "litert",
         variant: str = "full",
         *,
@@ -79,7 +79,8 @@ class NativeTracker:
             raise ValueError(f"A tracker follows 1 or 2 hands, found {max_hands}.")
         palm, landmark = (networks or locate_networks(variant)).load()
         grafted = landmark
-        if runtime != "onnx":  # an ONNX landmark network carries the feature as an output, or has none
+        # a network out of a bundle, or in ONNX, carries the feature as an output, or has none
+        if runtime != "onnx" and not isinstance(networks, HeldNetworks):
             try:
                 grafted = add_output(landmark, SHARED_FEATURE)
             except RuntimeUnavailable:

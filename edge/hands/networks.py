@@ -93,6 +93,18 @@ class HandNetworks:
         return _checked(self.palm, self.palm_sha256), _checked(self.landmark, self.landmark_sha256)
 
 
+@dataclass(frozen=True, slots=True)
+class HeldNetworks:
+    """The two networks of a tracker as a verified bundle holds them."""
+
+    palm: bytes
+    landmark: bytes
+
+    def load(self) -> tuple[bytes, bytes]:
+        """Bytes of the palm and the landmark network."""
+        return self.palm, self.landmark
+
+
 def cache_folder() -> Path:
     """`$FIGOP_CACHE/hands`, or `figop/hands` in the platform's cache folder."""
     if own := os.environ.get("FIGOP_CACHE"):
