@@ -72,6 +72,20 @@ def paced(recording: Recording, factor: float) -> Recording:
     return replace(recording, t_ns=stamps, score_json=json.dumps([e.to_dict() for e in score]))
 
 
+def rolled(recording: Recording, degrees: float) -> Recording:
+    """The same clip by a camera that is rolled about its axis: a few degrees, for the score's directions stay."""
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    turn = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]], np.float32)
+    width, height = recording.image_size if all(recording.image_size) else (1, 1)
+    scale = np.array([1.0, height / width, 1.0], np.float32)
+    centre = np.array([0.5, 0.5 * height / width, 0.0], np.float32)
+    # a selfie's picture is flipped: it turns the other way
+    seen = turn.T if recording.mirrored else turn
+    landmarks = ((recording.landmarks * scale - centre) @ seen.T + centre) / scale
+    world, wrist = recording.world @ turn.T, recording.wrist @ turn.T
+    return replace(recording, landmarks=landmarks.astype(np.float32), world=world, wrist=wrist)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Ticks:
     """One clip at 30 Hz ticks: features [T,2,6,54] float16, present [T,2], targets [T,2,7,6], moving [T,2], score;
@@ -118,16 +132,23 @@ def ticks_of(recording: Recording, length: int) -> Ticks:
     )  # fmt: skip
 
 
-#: (length factor, mirrored): what is made of every tracked clip
-VARIANTS = ((1.0, False), (1.0, True), (0.85, False), (1.18, True))
+#: (length factor, mirrored, roll in degrees): what is made of every tracked clip
+VARIANTS = (
+    (1.0, False, 0.0),
+    (1.0, True, 8.0),
+    (0.85, False, -12.0),
+    (1.18, True, -5.0),
+    (0.93, False, 15.0),
+    (1.08, True, 3.0),
+)
 
 
 def variants(recording: Recording, length: int) -> Iterator[Ticks]:
-    """The clip, its mirror image and both at another pace; without those whose score training may not see."""
-    for factor, turned in VARIANTS:
+    """The clip and its mirror image at several paces and rolls; without those whose score training may not see."""
+    for factor, turned, roll in VARIANTS:
         one = mirror(recording) if turned else recording
         if split_of_score(score_of(one)) == "train":
-            yield ticks_of(paced(one, factor) if factor != 1.0 else one, length)
+            yield ticks_of(rolled(paced(one, factor), roll), length)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

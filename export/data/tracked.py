@@ -64,7 +64,7 @@ def table(folder: Path, seconds: float = 5.0) -> Table:
 
     files, home = pairs(folder), folder / "ticks"
     length = clip_length(seconds)
-    about = {"files": [a.name for a, _ in files], "width": WIDTH, "ticks": length}
+    about = {"files": [a.name for a, _ in files], "width": WIDTH, "ticks": length, "variants": [*map(list, VARIANTS)]}
     note = home / "table.json"
     if not note.exists() or json.loads(note.read_text())["about"] != about:
         home.mkdir(exist_ok=True)

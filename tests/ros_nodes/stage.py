@@ -107,9 +107,7 @@ class Stage:
 
         heard: list[Any] = []
         how = ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT
-        self.probe.create_subscription(
-            kind, self.name(topic), heard.append, QoSProfile(depth=depth, reliability=how)
-        )
+        self.probe.create_subscription(kind, self.name(topic), heard.append, QoSProfile(depth=depth, reliability=how))
         wait_for(lambda: self.probe.count_publishers(self.name(topic)), f"a publisher of {topic}")
         return heard
 
@@ -161,4 +159,3 @@ class Stage:
             node.destroy_node()
         self.context.try_shutdown()
         self.thread.join(2.0)
-

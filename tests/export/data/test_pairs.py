@@ -7,7 +7,7 @@ import pytest
 from edge.errors import SourceError
 from edge.recording import Recording
 from edge.score import FingerEvent
-from export.data.pairs import errors_of, mirror, paced, pairs, score_of, ticks_of, variants
+from export.data.pairs import errors_of, mirror, paced, pairs, rolled, score_of, ticks_of, variants
 from export.data.tracked import table
 from export.sim.camera import Camera, film, frame_on
 from export.sim.perform import perform
@@ -72,6 +72,16 @@ def test_the_mirror_image_changes_sides_and_directions() -> None:
     # what the network sees of a finger is the same on both sides
     a, b = ticks_of(seen, 60).features[:, 1, :5, :30], ticks_of(turned, 60).features[:, 0, :5, :30]
     np.testing.assert_allclose(a.astype(float), b.astype(float), atol=0.01)
+
+
+def test_a_rolled_camera_sees_the_same_hand() -> None:
+    seen, _ = clip()
+    turned = rolled(seen, 10.0)
+    assert np.abs(turned.landmarks - seen.landmarks)[:, 1].max() > 0.02
+    a, b = ticks_of(seen, 60).features[:, 1, :5], ticks_of(turned, 60).features[:, 1, :5]
+    # palm coordinates do not change, nor do distances in the picture; its plane (columns 52, 53) does
+    np.testing.assert_allclose(a[..., :52].astype(float), b[..., :52].astype(float), atol=0.02)
+    assert np.abs(a[..., 52:].astype(float) - b[..., 52:].astype(float)).max() > 0.05
 
 
 def test_another_pace_moves_frames_and_score() -> None:
