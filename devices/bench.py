@@ -67,7 +67,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     install.add_argument("--venv", type=Path, default=Path(".venv"), help="the environment (default %(default)s)")
     install.set_defaults(run=run_install)
 
-    for parser in (hands, second, stages, student, install):
+    serial = kinds.add_parser("serial", help="the serial link to a C program over a simulated cable: delay, noise")
+    serial.add_argument(
+        "--minutes", type=float, default=10.0, help="with 1 %% of bytes corrupted (default %(default)s)"
+    )
+    serial.add_argument("--baud", type=int, default=115200, help="of the cable (default %(default)s)")
+    serial.add_argument("--priority", choices=("normal", "realtime"), default="normal", help="of its processes")
+    serial.set_defaults(run=run_serial)
+
+    for parser in (hands, second, stages, student, install, serial):
         parser.add_argument("--core", type=int, default=None, help="run on this core (default: the last one)")
         parser.add_argument("--check", action="store_true", help="exit with 1 unless the bars hold")
         parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -147,6 +155,14 @@ def run_install(args: argparse.Namespace) -> int:
     return _report(args, {"bench": "install", **row}, bars, None)
 
 
+def run_serial(args: argparse.Namespace) -> int:
+    """`figop bench serial`."""
+    from devices.bench_serial import measure as measure_serial  # needs the serial extra
+
+    row, bars = measure_serial(args.minutes, args.baud, args.priority)
+    return _report(args, {"bench": "serial", **row}, bars, None)
+
+
 def _pairs(clips: list[Path]) -> list[tuple[Path, Path]]:
     videos: list[Path] = []
     for clip in clips:
@@ -185,7 +201,7 @@ def command(args: argparse.Namespace) -> str:
     for name in ("video", "venv"):
         if getattr(args, name, None):
             words += [f"--{name}", shown(getattr(args, name))]
-    for name in ("vs", "max_hands", "frames", "tracker"):
+    for name in ("vs", "max_hands", "frames", "tracker", "minutes", "baud", "priority"):
         if getattr(args, name, None) is not None:
             words += [f"--{name.replace('_', '-')}", str(getattr(args, name))]
     return shlex.join(words)

@@ -63,9 +63,9 @@ def show(answer: Plan, title: str, *, runs_python: bool) -> None:
     for name, took in answer.stages_ms.items():
         table.add_row(name, f"{took:.3f}", answer.binds.get(name, ""))
     console.print(table)
-    table = Table("setting", f"{say}ms a frame", "worst frame", "of one core", "", box=None, pad_edge=False)
+    table = Table("setting", f"{say}ms a frame", "worst frame", "finding", "of one core", "", box=None, pad_edge=False)
     for load_ in (answer.asked, *answer.others):
-        figures = (f"{load_.frame_ms:.1f}", f"{load_.worst_ms:.1f}", f"{load_.share:.0%}")
+        figures = (f"{load_.frame_ms:.1f}", f"{load_.worst_ms:.1f}", f"{load_.find_ms:.1f}", f"{load_.share:.0%}")
         table.add_row(str(load_.setting), *figures, f"{load_.verdict} ({load_.state})")
     console.print(table)
     console.print(

@@ -41,7 +41,7 @@ class Calibration:
 
     def feeds(self, bundle: Bundle) -> dict[str, list[Feed]]:
         """What the float bundle's graphs are fed. Raises UnfitData where its captioner hardly speaks."""
-        kept = record(bundle, self.recordings)
+        kept = record(bundle, self.recordings).feeds
         if len(kept["prefill"]) < MIN_CAPTIONS:
             raise UnfitData(
                 f"The calibration data give {len(kept['prefill'])} captions and at least {MIN_CAPTIONS} are needed: "

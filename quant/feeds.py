@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,16 +23,15 @@ EVERY = {"encoder": 7, "step": 3}
 
 
 class Tapped:
-    """A session that keeps copies of what it is fed, every so many runs."""
+    """A session that tells what it is fed: `hear(number of runs before, feeds)`."""
 
-    def __init__(self, session: Session, into: list[Feed], every: int = 1) -> None:
-        self._session, self._into, self._every, self._runs = session, into, every, 0
+    def __init__(self, session: Session, hear: Callable[[int, Mapping[str, NDArray[Any]]], None]) -> None:
+        self._session, self._hear, self._runs = session, hear, 0
         self.inputs, self.outputs = session.inputs, session.outputs
         self.digest, self.provider = session.digest, session.provider
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        if self._runs % self._every == 0:
-            self._into.append({name: np.array(value) for name, value in feeds.items()})
+        self._hear(self._runs, feeds)
         self._runs += 1
         return self._session.run(feeds)
 
@@ -46,17 +45,47 @@ class Tapped:
         self._session.close()
 
 
-def record(bundle: Bundle, recordings: Iterable[Recording], format: str = "tflite") -> dict[str, list[Feed]]:
-    """Role -> feeds, while the bundle's model alone reads the recordings. Every phrase is captioned by the model."""
-    kept: dict[str, list[Feed]] = {role: [] for role in ("encoder", "units", "prefill", "step")}
+@dataclass(frozen=True, slots=True, eq=False)
+class Phrase:
+    """What the captioner was given for one caption: the feeds of the units graph, and the mask of its memory."""
 
-    def tap(role: str, session: Session) -> Session:
-        return Tapped(session, kept[role], EVERY.get(role, 1))
+    units: tuple[Feed, ...]
+    mask: NDArray[np.float32]
 
+
+class Ear:
+    """Keeps what a student's sessions are fed: `feeds` by role, and `phrases`."""
+
+    def __init__(self) -> None:
+        self.feeds: dict[str, list[Feed]] = {role: [] for role in ("encoder", "units", "prefill", "step")}
+        self.phrases: list[Phrase] = []
+        self._units: list[Feed] = []
+        self._new = False
+
+    def tap(self, role: str, session: Session) -> Session:
+        """For `edge.recognisers.open_student`."""
+        return Tapped(session, lambda runs, feeds: self._hear(role, runs, feeds))
+
+    def _hear(self, role: str, runs: int, feeds: Mapping[str, NDArray[Any]]) -> None:
+        kept = {name: np.array(value) for name, value in feeds.items()}
+        if runs % EVERY.get(role, 1) == 0:
+            self.feeds[role].append(kept)
+        if role == "units":
+            self._units.append(kept)
+        elif role == "prefill":
+            self._new = True
+        elif role == "step" and self._new:  # the mask is known at a caption's first step
+            self.phrases.append(Phrase(tuple(self._units), kept["args_2"]))
+            self._units, self._new = [], False
+
+
+def record(bundle: Bundle, recordings: Iterable[Recording], format: str = "tflite") -> Ear:
+    """What is fed while the bundle's model alone reads the recordings. Every phrase is captioned by the model."""
+    ear = Ear()
     for recording in recordings:
-        model = open_student(bundle, recording.view, recording.mirrored, RUNTIMES[format], tap)
+        model = open_student(bundle, recording.view, recording.mirrored, RUNTIMES[format], ear.tap, ("cpu",))
         with Captioner(model, cutting=bundle.preprocessing) as captioner:
             for frame in recording.frames():
                 captioner.push(replace(frame, stages_ms={}))
             captioner.flush()
-    return kept
+    return ear

@@ -91,7 +91,9 @@ void figop_link_init(figop_link *link, const figop_callbacks *calls, uint8_t rol
 static int put(figop_link *link, uint8_t type, const uint8_t *payload, size_t size) {
     uint8_t wire[FIGOP_WIRE_MAX];
     size_t whole = figop_encode(type, link->seq++, link->boot, payload, size, wire);
-    size_t taken = link->calls.write(link->calls.user, wire, whole);
+    size_t taken;
+    if (whole == 0u) return 0;
+    taken = link->calls.write(link->calls.user, wire, whole);
     link->counters.bytes_out += (uint32_t)taken;
     if (taken < whole) {
         link->counters.cut_out++;
@@ -103,7 +105,7 @@ static int put(figop_link *link, uint8_t type, const uint8_t *payload, size_t si
 
 static void acknowledge(figop_link *link) {
     uint8_t payload[FIGOP_PAYLOAD_MAX];
-    figop_ack ack = {link->peer, link->expected};
+    figop_ack ack = {link->peer, link->expected, link->peer_seq};
     put(link, FIGOP_TYPE_ACK, payload, figop_pack_ack(&ack, payload));
 }
 
@@ -301,6 +303,7 @@ void figop_link_poll(figop_link *link, uint32_t now_ms) {
         beat.roles = link->roles;
         beat.heard_boot = link->has_expected ? link->peer : 0u;
         beat.heard_next = link->has_expected ? link->expected : 0u;
+        beat.heard_seq = link->peer_seq;
         beat.accepted = (uint16_t)link->counters.accepted;
         beat.died = (uint16_t)figop_died(&link->counters);
         link->beaten = 1u;

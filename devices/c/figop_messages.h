@@ -104,6 +104,7 @@ typedef struct {
     uint8_t roles; /* what the sender can do */
     uint32_t heard_boot; /* boot id of the other end, 0 = nothing heard yet */
     uint16_t heard_next; /* number of the next reliable message expected from it */
+    uint16_t heard_seq; /* number of the newest frame accepted from it */
     uint16_t accepted; /* frames accepted so far, modulo 65536 */
     uint16_t died; /* frames that died so far, modulo 65536 */
 } figop_heartbeat;
@@ -113,6 +114,7 @@ typedef struct {
 typedef struct {
     uint32_t boot; /* whose messages are meant */
     uint16_t next; /* number of the next one expected */
+    uint16_t seq; /* number of the frame that this answers: what left before it and is not acknowledged is lost */
 } figop_ack;
 
 /* A finger motion has begun, has been revised, is over, or was announced in error. */
@@ -230,13 +232,14 @@ static inline void figop_put_i16(uint8_t *p, int16_t v) { figop_put_u16(p, (uint
 enum { FIGOP_OK = 0, FIGOP_BAD_LENGTH = 1, FIGOP_BAD_VALUE = 2 };
 
 static inline int figop_unpack_heartbeat(figop_heartbeat *m, const uint8_t *p, size_t n) {
-    if (n != 12u) return FIGOP_BAD_LENGTH;
+    if (n != 14u) return FIGOP_BAD_LENGTH;
     m->version = p[0];
     m->roles = p[1];
     m->heard_boot = figop_get_u32(p + 2);
     m->heard_next = figop_get_u16(p + 6);
-    m->accepted = figop_get_u16(p + 8);
-    m->died = figop_get_u16(p + 10);
+    m->heard_seq = figop_get_u16(p + 8);
+    m->accepted = figop_get_u16(p + 10);
+    m->died = figop_get_u16(p + 12);
     return FIGOP_OK;
 }
 static inline size_t figop_pack_heartbeat(const figop_heartbeat *m, uint8_t *p) {
@@ -244,21 +247,24 @@ static inline size_t figop_pack_heartbeat(const figop_heartbeat *m, uint8_t *p) 
     p[1] = m->roles;
     figop_put_u32(p + 2, m->heard_boot);
     figop_put_u16(p + 6, m->heard_next);
-    figop_put_u16(p + 8, m->accepted);
-    figop_put_u16(p + 10, m->died);
-    return 12u;
+    figop_put_u16(p + 8, m->heard_seq);
+    figop_put_u16(p + 10, m->accepted);
+    figop_put_u16(p + 12, m->died);
+    return 14u;
 }
 
 static inline int figop_unpack_ack(figop_ack *m, const uint8_t *p, size_t n) {
-    if (n != 6u) return FIGOP_BAD_LENGTH;
+    if (n != 8u) return FIGOP_BAD_LENGTH;
     m->boot = figop_get_u32(p + 0);
     m->next = figop_get_u16(p + 4);
+    m->seq = figop_get_u16(p + 6);
     return FIGOP_OK;
 }
 static inline size_t figop_pack_ack(const figop_ack *m, uint8_t *p) {
     figop_put_u32(p + 0, m->boot);
     figop_put_u16(p + 4, m->next);
-    return 6u;
+    figop_put_u16(p + 6, m->seq);
+    return 8u;
 }
 
 static inline int figop_unpack_gesture(figop_gesture *m, const uint8_t *p, size_t n) {
@@ -391,9 +397,12 @@ static inline size_t figop_pack_hand(const figop_hand *m, uint8_t *p) {
     p[0] = m->hand;
     p[1] = m->flags;
     figop_put_u32(p + 2, m->t_us);
-    for (size_t i = 0; i < 20u; i++) figop_put_i16(p + 6 + 2 * i, m->angles[i]);
-    for (size_t i = 0; i < 4u; i++) figop_put_i16(p + 46 + 2 * i, m->turn[i]);
-    for (size_t i = 0; i < 3u; i++) figop_put_i16(p + 54 + 2 * i, m->wrist_mm[i]);
+    for (size_t i = 0; i < 20u; i++)
+        figop_put_i16(p + 6 + 2 * i, m->angles[i]);
+    for (size_t i = 0; i < 4u; i++)
+        figop_put_i16(p + 46 + 2 * i, m->turn[i]);
+    for (size_t i = 0; i < 3u; i++)
+        figop_put_i16(p + 54 + 2 * i, m->wrist_mm[i]);
     return 60u;
 }
 

@@ -16,9 +16,11 @@ from devices.link.table import Message
 DEADLINE_S = 2.0
 #: Messages that wait for their turn at most, and those of them that may be on the way unacknowledged.
 QUEUE_MAX, WINDOW = 64, 8
-#: Bounds of the time after which a message is sent again. It follows the round trips measured (RFC 6298), without
-#: its back-off: on a wire of one's own a loss means noise, never congestion.
-RESEND_MIN_S, RESEND_MAX_S, RESEND_FIRST_S = 0.015, 0.25, 0.06
+#: Bounds of the time after which a message is sent again without any sign of its loss. It follows the round trips
+#: measured (RFC 6298), without its back-off: on a wire of one's own a loss means noise, never congestion.
+RESEND_MIN_S, RESEND_MAX_S, RESEND_FIRST_S = 0.015, 0.1, 0.06
+#: The last copy leaves so long before the deadline: what arrives at all arrives in time.
+LAST_TRY_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class _Pending:
     since: float
     deadline: float
     sent: float = -inf
+    seq: int = 0
     tries: int = 0
 
 
@@ -95,33 +98,33 @@ class ReliableSender:
 
     def due_at(self) -> float:
         """When the next message is to be sent."""
-        return min((p.sent + self._resend for p in islice(self._pending, WINDOW)), default=inf)
+        times = ((p.sent + self._resend, p.deadline - LAST_TRY_S) for p in islice(self._pending, WINDOW))
+        return min((due for due, last in times if due < last), default=inf)
 
-    def next(self, now: float) -> Message | None:
-        """The oldest message that is due, with its numbers and its age as of now."""
+    def next(self, seq: int, now: float) -> Message | None:
+        """The oldest message that is due, with its numbers and its age as of now; it leaves in frame `seq`."""
         for pending in islice(self._pending, WINDOW):
-            if pending.sent + self._resend <= now:
-                pending.sent = now
+            if pending.sent + self._resend <= now < pending.deadline - LAST_TRY_S:
+                pending.sent, pending.seq = now, seq
                 pending.tries += 1
                 age = milliseconds(pending.message["age_ms"] + (now - pending.since) * 1e3)
                 numbers = {"number": pending.number, "behind": (pending.number - self._pending[0].number) & 0xFFFF}
                 return replace(pending.message, values={**pending.message.values, **numbers, "age_ms": age})
         return None
 
-    def acknowledged(self, until: int, now: float) -> None:
-        """The other end expects `until` next: everything before it has arrived."""
-        if self._pending and not 0 < ahead(until, self._pending[0].number) <= len(self._pending):
+    def acknowledged(self, until: int, seq: int, now: float, *, at_once: bool) -> None:
+        """The other end expects `until` next, and frame `seq` has reached it; `at_once` = this was its answer to it."""
+        if not self._pending or not 0 <= ahead(until, self._pending[0].number) <= len(self._pending):
             return
-        last: _Pending | None = None
         while self._pending and ahead(until, self._pending[0].number) > 0:
-            last = self._pending.popleft()
-            self._tell(Outcome(last.ticket, True, "", now - last.since, last.tries))
-            if last.tries == 1:  # of one that was sent again nobody knows which copy is meant (Karn)
-                self._measured(now - last.sent)
-        if last is not None:
-            for pending in self._pending:
-                if pending.sent < last.sent:  # it arrived before its forerunner, and was thrown away
-                    pending.sent = -inf
+            arrived = self._pending.popleft()
+            self._tell(Outcome(arrived.ticket, True, "", now - arrived.since, arrived.tries))
+            if at_once and arrived.seq == seq:
+                self._measured(now - arrived.sent)
+        for pending in self._pending:
+            # a wire keeps the order of frames: what left up to `seq` and was not taken is lost, or came too early
+            if pending.tries and ahead(seq, pending.seq) >= 0:
+                pending.sent = -inf
 
     def _fail(self, why: str, now: float) -> None:
         lost = self._pending.popleft()

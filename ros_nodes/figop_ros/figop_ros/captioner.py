@@ -23,9 +23,7 @@ class CaptionerNode(StreamNode):
 
     SETTINGS = (
         *STREAM,
-        Setting(
-            "input.from", "hands", "what to listen to: hand frames, or whole units", choices=("hands", "units")
-        ),
+        Setting("input.from", "hands", "what to listen to: hand frames, or whole units", choices=("hands", "units")),
         *WORDING,
         *qos_settings("units", "reliable", 10),
         *Speech.CAPTIONS,

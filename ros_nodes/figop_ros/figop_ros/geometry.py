@@ -201,9 +201,7 @@ def _jacobian(turned: Array, place: Array) -> Array:
     du = np.stack([1 / z, zero, -x / z**2], axis=1)
     dv = np.stack([zero, 1 / z, -y / z**2], axis=1)
     # d(w x p)/dw = -[p]x
-    spin = np.stack(
-        [np.stack([zero, pz, -py], 1), np.stack([-pz, zero, px], 1), np.stack([py, -px, zero], 1)], axis=1
-    )
+    spin = np.stack([np.stack([zero, pz, -py], 1), np.stack([-pz, zero, px], 1), np.stack([py, -px, zero], 1)], axis=1)
     rows = np.stack([du, dv], axis=1)
     return np.concatenate([rows, rows @ spin], axis=2).reshape(-1, 6)
 

@@ -84,19 +84,12 @@ class HeadsetNode(FigopNode):
         self.hands.end(self._header, view=self.p["camera.view"], mirrored=False)
 
     def _listen_to(self, slot: int, side: str) -> None:
-        from figop_ros.qos import profile
-
         def arrived(message: PoseArray) -> None:
             self.health.arrived()
             if self.worker is not None:
                 self.worker.put((slot, message, self.now_ns()))
 
-        events = self.watch.subscription_events("joints")
-        made = self.create_subscription(
-            PoseArray, f"{side}/joints", arrived, profile(self.p, "joints"), event_callbacks=events
-        )
-        self._inputs[f"{side}/joints"] = made
-        self.watch.watch("joints", made, False)
+        self.listen(f"{side}/joints", PoseArray, arrived, settings="joints")
 
     def _work(self, job: tuple[int, PoseArray, int]) -> None:
         slot, message, arrived_ns = job

@@ -52,7 +52,9 @@ def _rows(msg: Image, width_bytes: int, height: int) -> NDArray[np.uint8]:
     data = np.frombuffer(msg.data, np.uint8)
     step = int(msg.step) or width_bytes
     if step < width_bytes:
-        raise SourceError(f"An image of {msg.width} pixels in {msg.encoding} needs {width_bytes} bytes a row, has {step}.")
+        raise SourceError(
+            f"An image of {msg.width} pixels in {msg.encoding} needs {width_bytes} bytes a row, has {step}."
+        )
     if len(data) < step * (height - 1) + width_bytes:
         raise SourceError(
             f"An image of {msg.width} x {msg.height} pixels in {msg.encoding} needs {step * height} bytes, has {len(data)}."
@@ -90,9 +92,11 @@ def to_rgb(msg: Image) -> Rgb:
         pixels = (_native(rows, np.uint16, bool(msg.is_bigendian)) >> 8).astype(np.uint8)
     else:
         pixels = rows
-    pixels = pixels.reshape(height, width, samples) if pixels.flags.c_contiguous else np.ascontiguousarray(
-        pixels
-    ).reshape(height, width, samples)
+    pixels = (
+        pixels.reshape(height, width, samples)
+        if pixels.flags.c_contiguous
+        else np.ascontiguousarray(pixels).reshape(height, width, samples)
+    )
     if code is None:
         return pixels[:, :, :3]
     return np.asarray(cv2.cvtColor(pixels[:, :, 0] if samples == 1 else pixels, code), np.uint8)

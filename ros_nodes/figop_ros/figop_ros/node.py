@@ -47,7 +47,7 @@ class FigopNode(LifecycleNode):
         self._outputs: dict[str, Any] = {}
         self._inputs: dict[str, Any] = {}
         self._trouble = (0.0, "")
-        self._told_silence = True
+        self._told_silence = 0  # inputs there were when it was told last
         self._wall = Clock(clock_type=ClockType.STEADY_TIME)  # diagnostics go on when simulated time stands still
         self.p = Settings(self, (*COMMON, *self.SETTINGS, *settings), lambda: self.state == "unconfigured")
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
@@ -83,19 +83,26 @@ class FigopNode(LifecycleNode):
         """Make the publisher of `key` (on ~/key unless told), with the QoS of qos.KEY (or of `settings`)."""
         named = settings or key
         made = self.create_lifecycle_publisher(
-            kind, topic or f"~/{key}", profile(self.p, named), event_callbacks=self.watch.publisher_events(named)
+            kind, topic or f"~/{key}", profile(self.p, named), event_callbacks=self.watch.publisher_events(key)
         )
         self._outputs[key] = made
-        self.watch.watch(named, made, True)
+        self.watch.watch(key, made, named, True)
         return made
 
-    def listen(self, key: str, kind: Any, callback: Callable[[Any], None], topic: str | None = None) -> Any:
-        """Subscribe to `key` (relative name) with the QoS of qos.KEY."""
-        made = self.create_subscription(
-            kind, topic or key, callback, profile(self.p, key), event_callbacks=self.watch.subscription_events(key)
-        )
+    def listen(
+        self,
+        key: str,
+        kind: Any,
+        callback: Callable[[Any], None],
+        topic: str | None = None,
+        settings: str | None = None,
+    ) -> Any:
+        """Subscribe to `key` (relative name, unless `topic` is told) with the QoS of qos.KEY (or of `settings`)."""
+        named = settings or key
+        events = self.watch.subscription_events(key)
+        made = self.create_subscription(kind, topic or key, callback, profile(self.p, named), event_callbacks=events)
         self._inputs[key] = made
-        self.watch.watch(key, made, False)
+        self.watch.watch(key, made, named, False)
         return made
 
     def publish(self, key: str, message: Any) -> None:
@@ -144,7 +151,7 @@ class FigopNode(LifecycleNode):
 
     def on_configure(self, state: Any) -> TransitionCallbackReturn:
         self.health.reset()
-        self.health.error = ""
+        self.health.error, self._told_silence = "", 0
         self._restart_timer()
         if not self._attempt("configured", self.configure):
             self._release()
@@ -155,7 +162,6 @@ class FigopNode(LifecycleNode):
     def on_activate(self, state: Any) -> TransitionCallbackReturn:
         result = super().on_activate(state)
         self.health.error = ""
-        self._told_silence = False
         if result != SUCCESS or not self._attempt("activated", self.activate):
             self._stop()
             super().on_deactivate(state)
@@ -236,11 +242,9 @@ class FigopNode(LifecycleNode):
     def _tick(self) -> None:
         timeout = self.p["stream.timeout_s"]
         if self.state == "active" and timeout:
-            silence = self.health.silent_s()
-            if silence == float("inf") or silence <= timeout:
-                self._told_silence = False
-            elif not self._told_silence:
-                self._told_silence = True
+            frames = self.health.counts["frames"]
+            if frames > self._told_silence and self.health.silent_s() > timeout:
+                self._told_silence = frames
                 self.silent()
         self._diagnostics.publish(self.diagnose())
 

@@ -43,12 +43,8 @@ HAND_SETTINGS = (
 )
 WORDING = (
     Setting("caption.language", "en", "language of captions", live=True),
-    Setting(
-        "caption.style", "descriptive", "wording of captions", choices=("descriptive", "instruction"), live=True
-    ),
-    Setting(
-        "caption.detail", "normal", "how much captions say", choices=("short", "normal", "detailed"), live=True
-    ),
+    Setting("caption.style", "descriptive", "wording of captions", choices=("descriptive", "instruction"), live=True),
+    Setting("caption.detail", "normal", "how much captions say", choices=("short", "normal", "detailed"), live=True),
     Setting("caption.provisional", True, "publish provisional captions too", live=True),
 )
 
@@ -70,7 +66,9 @@ class HandOutput:
             node.output("annotated", Image)
         if p["tf.publish"]:
             if compat.TFMessage is None:
-                raise SourceError("tf.publish needs the package tf2_msgs, which is not installed; install it or say false.")
+                raise SourceError(
+                    "tf.publish needs the package tf2_msgs, which is not installed; install it or say false."
+                )
             node.output("tf", compat.TFMessage, "/tf", settings="hands")
 
     def publish(

@@ -29,8 +29,14 @@ PICTURES = (
     Setting("input.camera", "0", "number or device path of the camera, for input.from = camera"),
     Setting("input.fps", 0.0, "pictures per second to ask the camera for; 0 = its own", 0.0, 240.0),
     *VIEW,
-    Setting("camera.frame_id", "", "optical frame of the pictures; empty = as the images say, camera_optical_frame for a camera"),
-    Setting("camera.focal_px", 0.0, "focal length in pixels where no CameraInfo comes; 0 = the longer side", 0.0, 20000.0),
+    Setting(
+        "camera.frame_id",
+        "",
+        "optical frame of the pictures; empty = as the images say, camera_optical_frame for a camera",
+    ),
+    Setting(
+        "camera.focal_px", 0.0, "focal length in pixels where no CameraInfo comes; 0 = the longer side", 0.0, 20000.0
+    ),
     Setting("depth.use", False, "take distances from the topic depth, which is aligned to the pictures"),
     Setting("depth.max_age_s", 0.05, "largest difference of the stamps of depth and picture", 0.0, 1.0, live=True),
     *qos_settings("image", "best_effort", 1),

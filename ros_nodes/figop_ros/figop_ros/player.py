@@ -178,7 +178,9 @@ class PlayerNode(FigopNode):
         outputs = [o for k, o in self._outputs.items() if k != "clock"]
         while any(o.get_subscription_count() < wanted for o in outputs):
             if time.monotonic() > until:
-                self.trouble(f"Fewer than {wanted} subscribers after {self.p['wait.timeout_s']:.0f} s; playing all the same.")
+                self.trouble(
+                    f"Fewer than {wanted} subscribers after {self.p['wait.timeout_s']:.0f} s; playing all the same."
+                )
                 return
             if self._stop_playing.wait(LOOK_S):
                 return

@@ -59,7 +59,9 @@ FEATURES: Mapping[str, Feature] = {
     "gesture_fingers": Feature((2, 5), "float32", "1 for the fingers that it names", FINGERS),
     "gesture_confidence": Feature((2,), "float32", "0..1", _SIDES),
     "gesture_number": Feature((2,), "int64", "counts gestures: another number is another gesture, -1 = none", _SIDES),
-    "gesture_withdrawn": Feature((2,), "int64", "number of the last one that was announced in error, -1 = none", _SIDES),
+    "gesture_withdrawn": Feature(
+        (2,), "int64", "number of the last one that was announced in error, -1 = none", _SIDES
+    ),
     "motion_tokens": Feature((2, len(PARTS), len(COLUMNS)), "float32", "see figop_ros/tokens.py", COLUMNS),
     "token_unit": Feature((), "int64", "number of the unit that the tokens are of, -1 = none"),
     "caption_number": Feature((), "int64", "counts phrases: number of the newest one captioned, -1 = none"),
@@ -69,7 +71,9 @@ FEATURES: Mapping[str, Feature] = {
         (2, len(MOTION_NAMES)), "float32", "1 for the motions of each hand in its score", MOTION_NAMES
     ),
     "caption_last": Feature((2,), "int32", "the last motion of each hand in its score, -1 = none", _SIDES),
-    "valid": Feature((len(STREAMS),), "bool", "whether each stream's newest message is younger than its limit", STREAMS),
+    "valid": Feature(
+        (len(STREAMS),), "bool", "whether each stream's newest message is younger than its limit", STREAMS
+    ),
     "age_s": Feature((len(STREAMS),), "float32", f"age of each stream's newest message, {NEVER_S:g} = never", STREAMS),
 }
 
@@ -77,7 +81,14 @@ FEATURES: Mapping[str, Feature] = {
 def empty() -> dict[str, NDArray[Any]]:
     """All features as they are before anything has come."""
     out = {name: np.zeros(f.shape, f.dtype) for name, f in FEATURES.items()}
-    none = ("gesture_motion", "gesture_direction", "gesture_contact", "gesture_number", "caption_last", "gesture_withdrawn")
+    none = (
+        "gesture_motion",
+        "gesture_direction",
+        "gesture_contact",
+        "gesture_number",
+        "caption_last",
+        "gesture_withdrawn",
+    )
     for name in (*none, "token_unit", "caption_number", "caption_revision"):
         out[name] = np.full_like(out[name], -1)
     out["age_s"][:] = NEVER_S

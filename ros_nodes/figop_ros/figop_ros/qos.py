@@ -26,38 +26,37 @@ class QosWatch:
 
     def __init__(self, node: Any) -> None:
         self._node = node
-        self._ends: dict[str, tuple[Any, bool]] = {}
+        self._ends: dict[str, tuple[Any, str, bool]] = {}
         self._flagged: set[str] = set()
 
-    def publisher_events(self, topic: str) -> Any:
-        """Callbacks for a publisher of this topic (its name in qos.*)."""
-        return PublisherEventCallbacks(incompatible_qos=lambda info: self._flagged.add(topic))
+    def publisher_events(self, key: str) -> Any:
+        """Callbacks for the publisher of this key."""
+        return PublisherEventCallbacks(incompatible_qos=lambda info: self._flagged.add(key))
 
-    def subscription_events(self, topic: str) -> Any:
-        """Callbacks for a subscription of this topic."""
-        return SubscriptionEventCallbacks(incompatible_qos=lambda info: self._flagged.add(topic))
+    def subscription_events(self, key: str) -> Any:
+        """Callbacks for the subscription of this key."""
+        return SubscriptionEventCallbacks(incompatible_qos=lambda info: self._flagged.add(key))
 
-    def watch(self, topic: str, endpoint: Any, publishes: bool) -> None:
-        """Remember the endpoint that the events are about."""
-        self._ends[topic] = (endpoint, publishes)
+    def watch(self, key: str, endpoint: Any, settings: str, publishes: bool) -> None:
+        """Remember the endpoint that the events are about; its parameters are qos.SETTINGS.*"""
+        self._ends[key] = (endpoint, settings, publishes)
 
-    def forget(self, topic: str) -> None:
+    def forget(self, key: str) -> None:
         """The endpoint is gone."""
-        self._ends.pop(topic, None)
-        self._flagged.discard(topic)
+        self._ends.pop(key, None)
+        self._flagged.discard(key)
 
     def sentences(self) -> list[str]:
         """One sentence for every pair of ends that do not meet now."""
         out = []
-        for topic in sorted(self._flagged & set(self._ends)):
-            found = self._mismatches(topic)
+        for key in sorted(self._flagged & set(self._ends)):
+            found = self._mismatches(*self._ends[key])
             if not found:
-                self._flagged.discard(topic)
+                self._flagged.discard(key)
             out += found
         return out
 
-    def _mismatches(self, topic: str) -> list[str]:
-        endpoint, publishes = self._ends[topic]
+    def _mismatches(self, endpoint: Any, settings: str, publishes: bool) -> list[str]:
         name = resolved(endpoint)
         me = self._node.get_fully_qualified_name()
         ours = endpoint.qos_profile.reliability
@@ -70,7 +69,7 @@ class QosWatch:
                 continue
             other = f"{end.node_namespace.rstrip('/')}/{end.node_name}"
             giver, taker = (me, other) if publishes else (other, me)
-            remedy = f"qos.{topic}.reliability of {me} to {'reliable' if publishes else 'best_effort'}"
+            remedy = f"qos.{settings}.reliability of {me} to {'reliable' if publishes else 'best_effort'}"
             out.append(
                 f"Nothing arrives on {name}: {giver} publishes best_effort, {taker} asks for reliable; set {remedy}."
             )

@@ -105,14 +105,7 @@ class RecorderNode(FigopNode):
             if self.worker is not None:
                 self.worker.put((topic, message, self.now_ns()))
 
-        from figop_ros.qos import profile
-
-        made = self.create_subscription(
-            KINDS[topic], topic, arrived, profile(self.p, group), event_callbacks=self.watch.subscription_events(group)
-        )
-        self._inputs[topic] = made
-        self.watch.watch(group, made, False)
-        return made
+        return self.listen(topic, KINDS[topic], arrived, settings=group)
 
     def _work(self, job: tuple[str, Any, int]) -> None:
         topic, message, arrived_ns = job
@@ -134,7 +127,10 @@ class RecorderNode(FigopNode):
             other = any(self._about.get(k) != v for k, v in about.items()) or first.image_size != size
             if other or t_ns <= self._frames[-1].t_ns or (t_ns - first.t_ns) * 1e-9 >= self.p["segment_s"]:
                 self._write()
-        self._about = {**about, "appearance_digest": message.appearance_digest or self._about.get("appearance_digest", "")}
+        self._about = {
+            **about,
+            "appearance_digest": message.appearance_digest or self._about.get("appearance_digest", ""),
+        }
         self._frames.append(from_hand_frame(message))
 
     def _write(self) -> None:

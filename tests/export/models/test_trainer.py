@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 
 from export.data.feed import FeedSettings  # noqa: E402

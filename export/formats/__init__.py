@@ -1,0 +1,1 @@
+"""Formats that bundles are exported to, as data; the checks before, and the build of a bundle for a device."""

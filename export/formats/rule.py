@@ -1,0 +1,48 @@
+"""Which recipe a device gets: its profile's, unless a committed measurement of that device or a wish says otherwise."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from devices.device import Device
+from export.formats.registry import ExportError
+
+#: Measurements that were made on devices; those of the machine that builds count for itself alone.
+BENCH = Path(__file__).resolve().parents[2] / "results" / "bench"
+#: What `--prefer size` asks for.
+SMALLEST = "mixed_w8c_a8"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """recipe: None = the profile's. why: one sentence for the report."""
+
+    recipe: str | None
+    why: str
+
+
+def choose_recipe(device: Device, asked: str | None, prefer: str | None, bench: Path = BENCH) -> Choice:
+    """The recipe for a device. Raises ExportError for a measurement that cannot be read."""
+    if asked:
+        return Choice(asked, "it was asked for")
+    if prefer == "size":
+        return Choice(SMALLEST, "the smallest was asked for")
+    measured = bench / f"{device.name}.json"
+    if measured.is_file():
+        try:
+            row = json.loads(measured.read_text())
+            times = {str(name): float(ms) for name, ms in row["frame_and_caption_ms"].items()}
+            named = str(row["device"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ExportError(f"The measurement {measured} cannot be read: {error!r}.") from error
+        if named != device.name or not times:
+            raise ExportError(f"The measurement {measured} is of {named!r}, not of {device.name}.")
+        best = min(times, key=lambda name: (times[name], name))
+        return Choice(best, f"it is the fastest of {len(times)} measured on {device.name}")
+    if prefer == "speed":
+        quick = device.cpu.dot_product != "none"
+        have = f"has {device.cpu.dot_product} instructions" if quick else "has no int8 dot products"
+        return Choice(SMALLEST if quick else "float32", f"{device.name} {have}; it was not measured there")
+    return Choice(None, f"the profile of {device.name} says so")

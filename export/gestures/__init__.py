@@ -1,0 +1,1 @@
+"""Workstation side of micro-gestures: data sets, training of heads, guidance by text, simulated performances."""

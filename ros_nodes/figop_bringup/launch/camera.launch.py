@@ -1,0 +1,53 @@
+"""A camera of this computer -> hands, gestures and captions, in one process.
+
+ros2 launch figop_bringup camera.launch.py camera:=0 device:=raspberry-pi-5 rviz:=true
+"""
+
+from pathlib import Path
+
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument
+from launch.conditions import IfCondition
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch_ros.actions import LifecycleNode, Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+HERE = Path(__file__).resolve().parent.parent
+
+
+def generate_launch_description() -> LaunchDescription:
+    """See the module's text."""
+    config = PathJoinSubstitution([str(HERE / "config"), [LaunchConfiguration("device"), ".yaml"]])
+    return LaunchDescription(
+        [
+            DeclareLaunchArgument("device", default_value="x86-64", description="parameter file of config/"),
+            DeclareLaunchArgument("namespace", default_value="figop"),
+            DeclareLaunchArgument("camera", default_value="0", description="number or device path"),
+            DeclareLaunchArgument("view", default_value="facing", description="facing or egocentric"),
+            DeclareLaunchArgument("mirrored", default_value="false", description="the pictures are a selfie view"),
+            DeclareLaunchArgument("rviz", default_value="false"),
+            LifecycleNode(
+                package="figop_ros",
+                executable="figop_node",
+                name="figop_node",
+                namespace=LaunchConfiguration("namespace"),
+                output="screen",
+                parameters=[
+                    config,
+                    {
+                        "autostart": True,
+                        "input.from": "camera",
+                        "input.camera": ParameterValue(LaunchConfiguration("camera"), value_type=str),
+                        "camera.view": ParameterValue(LaunchConfiguration("view"), value_type=str),
+                        "camera.mirrored": ParameterValue(LaunchConfiguration("mirrored"), value_type=bool),
+                    },
+                ],
+            ),
+            Node(
+                package="rviz2",
+                executable="rviz2",
+                arguments=["-d", str(HERE / "rviz" / "figop.rviz")],
+                condition=IfCondition(LaunchConfiguration("rviz")),
+            ),
+        ]
+    )

@@ -1,0 +1,66 @@
+"""A recording (.npz) or a rosbag2 -> gestures and captions; ends with the file.
+
+ros2 launch figop_bringup replay.launch.py file:=session.npz
+ros2 launch figop_bringup replay.launch.py file:=my_bag hands:=/figop/hand_tracker/hands
+"""
+
+from pathlib import Path
+
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, EmitEvent, RegisterEventHandler
+from launch.event_handlers import OnProcessExit
+from launch.events import Shutdown
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch_ros.actions import LifecycleNode
+from launch_ros.parameter_descriptions import ParameterValue
+
+HERE = Path(__file__).resolve().parent.parent
+
+
+def generate_launch_description() -> LaunchDescription:
+    """See the module's text."""
+    config = PathJoinSubstitution([str(HERE / "config"), [LaunchConfiguration("device"), ".yaml"]])
+    place = {"package": "figop_ros", "namespace": LaunchConfiguration("namespace"), "output": "screen"}
+    hands = [("hands", LaunchConfiguration("hands"))]
+    player = LifecycleNode(
+        executable="player",
+        name="player",
+        parameters=[
+            config,
+            {
+                "autostart": True,
+                "file": ParameterValue(LaunchConfiguration("file"), value_type=str),
+                "rate": ParameterValue(LaunchConfiguration("rate"), value_type=float),
+                "quit_at_end": True,
+                "wait.subscribers": 2,
+            },
+        ],
+        **place,
+    )
+    return LaunchDescription(
+        [
+            DeclareLaunchArgument("device", default_value="x86-64", description="parameter file of config/"),
+            DeclareLaunchArgument("namespace", default_value="figop"),
+            DeclareLaunchArgument("file", description="recording (.npz) or rosbag2"),
+            DeclareLaunchArgument("rate", default_value="1.0"),
+            DeclareLaunchArgument(
+                "hands", default_value="player/hands", description="topic of the hand frames; of a bag, its own"
+            ),
+            LifecycleNode(
+                executable="micro_gesture",
+                name="micro_gesture",
+                parameters=[config, {"autostart": True}],
+                remappings=hands,
+                **place,
+            ),
+            LifecycleNode(
+                executable="captioner",
+                name="captioner",
+                parameters=[config, {"autostart": True}],
+                remappings=hands,
+                **place,
+            ),
+            player,
+            RegisterEventHandler(OnProcessExit(target_action=player, on_exit=[EmitEvent(event=Shutdown())])),
+        ]
+    )
