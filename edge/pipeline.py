@@ -85,6 +85,7 @@ class Captioner:
         self._open: dict[str, GestureStart] = {}
         self._ended: dict[str, GestureStart] = {}
         self._runs_told = -1
+        self._unit_s, self._relaxed = self._buffer.unit_s, False
 
     @classmethod
     def open(
@@ -188,6 +189,13 @@ class Captioner:
         self._buffer.reset()
         return events
 
+    def relax(self, factor: float) -> None:
+        """Make units `factor` times as long and speak between their ends no more; 1 = as usual.
+
+        A governor asks for this under load: final captions stay as they are, provisional ones come less often.
+        """
+        self._buffer.unit_s, self._relaxed = self._unit_s * factor, factor > 1.0
+
     def _check_time(self, t_ns: int) -> list[Event] | None:
         """Events that a stamp causes by itself; None = it is in order. `_late` > 0 = do not use the frame."""
         last = self.last
@@ -266,7 +274,7 @@ class Captioner:
         if not self._phrase.open:
             self.recogniser.forget(before=frame.t - IDLE_KEEP_S)
             return []
-        if unit is None and self.recogniser.atoms == self._runs_told:
+        if unit is None and (self._relaxed or self.recogniser.atoms == self._runs_told):
             return []
         self._runs_told = self.recogniser.atoms
         return self._tell(self.recogniser.score(final=False), frame.t, False, stages, arrival)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from edge.errors import FigopError, SinkError
 from edge.events import Caption, Dropped, Event
+from edge.governor import LEFT_OUT, Governor, told
 from edge.hands.frame import HandFrame
 from edge.sinks import Sink
 from edge.sources import Picture, Source, SourceEnded
@@ -29,6 +30,7 @@ class StreamCaptioner(Protocol):
 
     def push(self, frame: NDArray[np.uint8] | HandFrame, t_ns: int | None = None) -> list[Event]: ...
     def flush(self) -> list[Event]: ...
+    def relax(self, factor: float) -> None: ...
 
 
 @dataclass(slots=True)
@@ -56,13 +58,15 @@ def play(
     *,
     seconds: float | None = None,
     pace: Callable[[int], None] | None = None,
+    governor: Governor | None = None,
 ) -> Outcome:
     """Caption a stream to its end, to Ctrl-C, or for `seconds` of the source; sinks are closed whatever happens.
 
     `pace` is called with each time stamp before the frame is used (to replay in real time).
+    `governor` keeps a live stream within its latency by doing less; every change of level is an event.
     Errors that a user can act on are returned in the outcome, after everything said so far has been written.
     """
-    stream = _Stream(captioner, sinks)
+    stream = _Stream(captioner, sinks, governor)
     first: int | None = None
     try:
         try:
@@ -73,7 +77,7 @@ def play(
                 if pace is not None:
                     pace(item.t_ns)
                 stream.push(item)
-                stream.tell_dropped(source.dropped)
+                stream.tell_dropped(source.dropped + stream.left_out)
         except SourceEnded as error:
             stream.outcome.error = error
             stream.lost(error)
@@ -81,7 +85,7 @@ def play(
             stream.outcome.error = error
         except KeyboardInterrupt:
             stream.outcome.interrupted = True
-        stream.tell_dropped(source.dropped, last=True)
+        stream.tell_dropped(source.dropped + stream.left_out, last=True)
         stream.emit(None, None, captioner.flush())
     finally:
         with _undisturbed():
@@ -93,14 +97,22 @@ def play(
 
 
 class _Stream:
-    def __init__(self, captioner: StreamCaptioner, sinks: Sequence[Sink]) -> None:
+    def __init__(self, captioner: StreamCaptioner, sinks: Sequence[Sink], governor: Governor | None) -> None:
         self.outcome = Outcome()
-        self._captioner, self._sinks = captioner, list(sinks)
+        self._captioner, self._sinks, self._governor = captioner, list(sinks), governor
+        self._steps: Counter[str] = Counter()
         self._broken: set[int] = set()
         self._told: Counter[str] = Counter()
         self._now = 0.0
 
+    @property
+    def left_out(self) -> Counter[str]:
+        """Frames that the governor left out, as sources count theirs."""
+        return Counter({LEFT_OUT: self._governor.left_out} if self._governor is not None else {})
+
     def push(self, item: Picture | HandFrame) -> None:
+        if self._governor is not None and not self._governor.takes(item.t_ns * 1e-9):
+            return
         rgb = item.rgb if isinstance(item, Picture) else None
         events = self._captioner.push(item.rgb, item.t_ns) if isinstance(item, Picture) else self._captioner.push(item)
         last = self._captioner.last
@@ -108,16 +120,23 @@ class _Stream:
         self.outcome.frames += 1
         self._now = item.t_ns * 1e-9
         self.emit(rgb, last if used else None, events)
+        if self._governor is not None and (step := self._governor.took(self._now)) is not None:
+            self._captioner.relax(step.level.units)
+            self.emit(None, None, [told(step, self._now, self._steps)])
         if self.outcome.error is not None:
             raise self.outcome.error
 
     def emit(self, rgb: NDArray[np.uint8] | None, hands: HandFrame | None, events: Sequence[Event]) -> None:
         """Hand on to every sink that still works; the first failure is kept, the others go on."""
         self.outcome.captions += sum(isinstance(e, Caption) and e.final and bool(e.text) for e in events)
+        drawn = self._governor is None or hands is None or self._governor.draws(hands.t)
         for index, sink in enumerate(self._sinks):
             if index not in self._broken:
                 try:
-                    sink.write(rgb, hands, events)
+                    if drawn or not getattr(sink, "draws", False):
+                        sink.write(rgb, hands, events)
+                    else:
+                        sink.write(None, None, events)
                 except SinkError as error:
                     self._broken.add(index)
                     self.outcome.error = self.outcome.error or error

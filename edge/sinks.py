@@ -163,6 +163,9 @@ class OverlayVideo:
     Pictures are encoded on their own thread. A live source never waits for it: then pictures are left out.
     """
 
+    #: its pictures may be skipped under load (`edge.governor`)
+    draws = True
+
     def __init__(self, path: Path, fps: float, view: str = "facing", live: bool = False) -> None:
         self._code = (LIVE_CODES if live else VIDEO_CODES).get(path.suffix.lower(), "")
         if not self._code:

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from edge.canvas import FINGER_COLOURS
 from edge.events import Caption, Dropped, Event
+from edge.governor import LEFT_OUT, says
 from edge.hands.frame import HandFrame
 from edge.score import HANDS
 from edge.timeline import LANES, Timeline, bends, clock, label, lanes_of
@@ -37,6 +38,7 @@ _REASONS = {
     "gap": "holes in the time stamps",
     "time_went_back": "time stamps went backwards",
     "time_stood_still": "time stamps stood still",
+    LEFT_OUT: says(LEFT_OUT),
 }
 #: Reasons that end a stream: the error tells them.
 _ENDS = ("truncated", "camera_lost", "hands_lost")
@@ -83,6 +85,9 @@ class Terminal:
                 self._ages.append(event.age_ms)
                 if event.final and event.text:
                     self._console.print(self._line(event))
+            elif isinstance(event, Dropped) and event.id.startswith("load-"):
+                words = f"{says(event.reason)} (latency {event.age_ms:.0f} ms)"
+                self._console.print(Text(f"{self._since(event.t_start)}  {words}", style="yellow"))
             elif isinstance(event, Dropped) and event.reason not in _ENDS:
                 self._dropped[event.reason] = event.count
         if self._live and self._clock() - self._drawn >= 1.0 / REDRAWS:

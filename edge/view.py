@@ -36,6 +36,9 @@ _IDLE_S = 1.0
 class LiveView:
     """A sink that serves what it is given. `port` 0 = any free one; `url` says where."""
 
+    #: its pictures may be skipped under load (`edge.governor`)
+    draws = True
+
     def __init__(self, size: tuple[int, int], view: str = "facing", port: int = PORT) -> None:
         from edge.overlay import Overlay
 

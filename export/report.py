@@ -236,6 +236,15 @@ def others(folder: Path) -> list[str]:
             f"- Runtime environment: {row['venv_mb']:.0f} MB on disk; `figop --help` {row['start_s']:.2f} s, "
             f"`figop demo` with all its outputs {row['demo_s']:.0f} s."
         )
+    if row := load("serial", folder):
+        clean, noisy = row["clean"]["latency_ms"], row["noisy"]
+        out.append(
+            f"- Serial link at {row['clean']['baud']} baud, Python to the C library over a simulated cable: a gesture event "
+            f"takes {clean['p50']} ms (p50), {clean['p95']} ms (p95), {clean['p99']} ms (p99). With 1 % of all bytes corrupted "
+            f"for {noisy['seconds'] / 60:g} minutes, {noisy['delivered_once']} of {noisy['submitted']} events arrived once, "
+            f"in order and as sent, {noisy['failed']} were reported failed, the slowest took {noisy['latency_ms']['max']} ms "
+            f"(processes at {row['command'].split()[-1]} priority, load {row['load_average']} on {row['cores']} cores)."
+        )
     if row := load("render", folder):
         size = "x".join(str(v) for v in row["size"])
         out.append(f"- Renderer: {row['frames_per_second']:.1f} frames a second and core at {size}.")

@@ -129,18 +129,18 @@ class Link:
         while not self._ended:
             self.step()
 
-    def step(self) -> None:
+    def step(self, at_most: float = _NAP_S) -> None:
         """Send what is due, wait for what comes or for what is due next, tell what has happened."""
         port = self._port
         if port is None:
-            self._again()
+            self._again(at_most)
         else:
             try:
                 with self._lock:
                     self._send(port, self._clock())
                     pause = self._pause()
                 self._tell()
-                data = port.read(pause)
+                data = port.read(min(pause, at_most))
                 with self._lock:
                     now = self._clock()
                     self.session.receive(data, now)
@@ -159,12 +159,12 @@ class Link:
             self._free_at = self._clock()
             self.session.opened(self._free_at)
 
-    def _again(self) -> None:
+    def _again(self, at_most: float) -> None:
         """The port is away: try to open it when its time has come, else wait."""
         now = self._clock()
         if now < self._retry_at:
             wait = min(self._retry_at, self.session.wake_at()) - now
-            self._nap(min(max(wait, 0.0), _NAP_S))
+            self._nap(min(max(wait, 0.0), at_most))
             with self._lock:
                 self.session.tick(self._clock())
             return

@@ -13,6 +13,12 @@ from edge.score import Score
 #: a hand without a side: "the hand waves"
 _HAND = re.compile(r"\b(?:(?:the|a|your|my)\s+)?(?<!left )(?<!right )(?<!other )(hand)\b", re.IGNORECASE)
 _WORD = re.compile(r"[a-z]+")
+#: what a refusal names, where the vocabulary has it
+_CORE = (
+    *("thumb", "index", "middle", "ring", "pinky", "hand", "palm", "pinches", "taps", "touches", "slides", "swipes"),
+    *("bends", "straightens", "flicks", "spread", "opens", "waves", "turns", "left", "right", "forward", "backward"),
+    *("tip", "base", "clockwise", "twice", "slowly", "quickly"),
+)
 
 
 def events_of(sentence: str, hand: str = "right") -> Score:
@@ -40,7 +46,4 @@ def _some(asked: Sequence[str]) -> str:
     """Words of the vocabulary, those near to what was asked first."""
     known = [w for w in vocabulary() if w.isalpha() and len(w) > 2]
     near = [m for word in asked for m in get_close_matches(word, known, 2, 0.7)]
-    core = ["thumb", "index", "middle", "ring", "pinky", "hand", "palm", "pinches", "taps", "touches", "slides", "swipes",
-            "bends", "straightens", "flicks", "spread", "opens", "waves", "turns", "left", "right", "forward",
-            "backward", "tip", "base", "clockwise", "twice", "slowly", "quickly"]  # fmt: skip
-    return ", ".join(dict.fromkeys([*near, *(w for w in core if w in known)]))
+    return ", ".join(dict.fromkeys([*near, *(w for w in _CORE if w in known)]))

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.resample import TICK_HZ
+
 Array = NDArray[Any]
 
 
@@ -119,7 +121,7 @@ class Spotter:
 
     def _close(self, end: float) -> list[Spot]:
         s, start = self.settings, self._start
-        keep = max(1, len(self._rows) - int(round(s.patience_s * 30)))
+        keep = max(1, len(self._rows) - round(s.patience_s * TICK_HZ))
         best, sure = self._reading(self._rows[:keep])
         self._rows = []
         label = self.labels[best]

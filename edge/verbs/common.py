@@ -114,10 +114,12 @@ def caption_source(
     seconds: float | None = None,
     pace: Callable[[int], None] | None = None,
     where: Path | None = None,
+    latency_ms: float | None = None,
 ) -> Outcome:
     """Caption a source as the options say. Raises FigopError for what cannot be begun.
 
     `extra` makes further sinks once everything else has opened; `where` is the source's own file, never overwritten.
+    `latency_ms` = keep a live stream within it by doing less (`edge.governor`).
     """
     from edge.pipeline import Captioner
 
@@ -154,7 +156,12 @@ def caption_source(
             for sink in sinks:
                 sink.close()
             raise
-        return play(source, captioner, sinks, seconds=seconds, pace=pace)
+        governor = None
+        if latency_ms is not None:
+            from edge.governor import Governor
+
+            governor = Governor(latency_ms, fps=source.fps, draws=any(getattr(s, "draws", False) for s in sinks))
+        return play(source, captioner, sinks, seconds=seconds, pace=pace, governor=governor)
 
 
 def terminal(source: Source) -> Sink:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from edge.governor import TARGET_MS
 from edge.sinks import Sink
 from edge.sources import Source
 from edge.verbs.common import (
@@ -32,6 +33,14 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--seconds", type=positive, help="stop after so long (default: at Ctrl-C)")
     parser.add_argument("--view", action="store_true", help="show the picture as a page in a browser on this computer")
     parser.add_argument("--view-port", type=port, default=8765, metavar="PORT", help="(default: %(default)s)")
+    parser.add_argument(
+        "--latency",
+        type=positive,
+        default=TARGET_MS,
+        metavar="MS",
+        help="do less, and say so, when results are older than this (default: %(default)s)",
+    )
+    parser.add_argument("--no-adapt", action="store_true", help="do everything, however late it comes")
     add_captioning(parser)
     add_outputs(parser)
     add_json(parser)
@@ -54,7 +63,8 @@ def run(args: argparse.Namespace) -> int:
         print(f"The picture is at {page.url}", file=sys.stderr if args.json else sys.stdout, flush=True)
         return (page,)
 
-    outcome = caption_source(source, args, extra=live_view, seconds=args.seconds)
+    latency = None if args.no_adapt else args.latency
+    outcome = caption_source(source, args, extra=live_view, seconds=args.seconds, latency_ms=latency)
     kept = outputs(args).get("record")
     return finish(
         outcome,
