@@ -63,7 +63,7 @@ class FeedSettings:
     longest: int = 80
     most: int = 180
     tracked: Path | None = None
-    real: float = 0.4
+    real: float = 0.5
     blind: float = 0.4
 
 
