@@ -73,7 +73,9 @@ class Guide:
         except Exception as error:  # a damaged archive raises anything
             raise BundleError(f"The gesture vectors of the bundle cannot be read: {error}.") from error
         if schema > GUIDE_SCHEMA or not fits:
-            raise BundleError("The gesture vectors of the bundle are of a kind that this figop does not know: update figop.")
+            raise BundleError(
+                "The gesture vectors of the bundle are of a kind that this figop does not know: update figop."
+            )
         return cls(arrays, student)
 
     def pool(self, rows: Array, embedding: Array) -> Pooled:
@@ -92,10 +94,7 @@ class Guide:
         """The vectors [4,D] of what events say, from the attribute vectors alone."""
         values = merged(events)
         return np.stack(
-            [
-                unit(self.arrays[f"bank_{d}"][[VALUES[d].index(v) for v in values[d]]].mean(axis=0))
-                for d in DIMENSIONS
-            ]
+            [unit(self.arrays[f"bank_{d}"][[VALUES[d].index(v) for v in values[d]]].mean(axis=0)) for d in DIMENSIONS]
         )
 
 
