@@ -10,12 +10,16 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.11 python3.12 python3.10,$(she
 	$(p) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' >/dev/null 2>&1 && echo $(p))))
 VENV ?= .venv
 TEST_VENV ?= .venv-test
+# ROS for the tests: kilted or jazzy, in an environment of its own (ROS wheels start every Python of theirs twice)
+ROS_DISTRO ?= kilted
+ROS_VENV ?= .venv-ros-$(ROS_DISTRO)
 OUT ?= out/demo
 
 # Installed once per content of these files (not per time stamp, which a checkout changes)
 DIGEST := $(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
 RUNTIME := $(VENV)/.installed-$(DIGEST)
 TESTING := $(TEST_VENV)/.installed-$(DIGEST)
+ROS_READY := $(ROS_VENV)/.installed-$(DIGEST)-$(shell cat ros_nodes/venv/*.txt | cksum | cut -d' ' -f1)
 PIP := -m pip --disable-pip-version-check install -c constraints.txt
 IN_TEST := PATH="$(abspath $(TEST_VENV))/bin:$$PATH"
 
@@ -38,6 +42,19 @@ test: lint types ## style, types and every quick test (under 25 minutes on 2 cor
 .PHONY: test-heavy
 test-heavy: networks ## the tests that take minutes each
 	@$(IN_TEST) python -m pytest -m heavy $(ARGS)
+
+.PHONY: test-devices
+test-devices: $(TESTING) ## the serial link in full: fuzzing and ten minutes of noise (15 minutes)
+	@$(IN_TEST) python -m pytest tests/devices/link -m "heavy or not heavy" $(ARGS)
+
+.PHONY: test-ros
+test-ros: ros ## the ROS nodes on real rclpy from wheels (x86-64 Linux; 10 minutes and 1.2 GB the first time)
+	@echo "== ROS $(ROS_DISTRO)"
+	@PATH="$(abspath $(ROS_VENV))/bin:$$PATH" python -m pytest tests/ros_nodes -m "not heavy" $(ARGS)
+
+.PHONY: ros
+ros: $(ROS_READY) ## ROS from wheels and figop's messages, built, in an environment of their own
+	@$(ROS_VENV)/bin/python ros_nodes/venv/build.py
 
 .PHONY: lint
 lint: $(TESTING) ## style only
@@ -78,6 +95,8 @@ results: networks $(RUNTIME) ## measure every figure in results/ anew (an hour; 
 	@$(IN_TEST) figop bench second-hand out/entering -o results/second_hand.json
 	@$(IN_TEST) python -m export.sim.speed -o results/render.json
 	@$(VENV)/bin/figop bench install --venv $(VENV) -o results/install.json
+	@$(IN_TEST) figop bench serial --minutes 10 -o results/serial.json
+	@$(IN_TEST) figop bench --calibrate devices/calibration.json -o results/bench/x86-64.json
 	@if [ -f "$(HAND_VIDEO)" ]; then $(MAKE) --no-print-directory results-real; fi
 	@$(IN_TEST) python -m export.build figop-base
 	@$(IN_TEST) python -m export.report
@@ -95,6 +114,11 @@ results-real: networks
 	@$(IN_TEST) figop bench hands --video $(HAND_VIDEO) --max-hands 1 -o results/tracker_one_hand.json
 	@$(IN_TEST) figop bench hands --video $(HAND_VIDEO) --max-hands 2 -o results/tracker_two_hands.json
 	@$(IN_TEST) figop bench stages --video $(HAND_VIDEO) -o results/stages.json
+
+.PHONY: arm64-check
+arm64-check: $(TESTING) ## exported bundles on emulated ARM (10 minutes; needs apt's debootstrap and qemu-user-static)
+	@$(TEST_VENV)/bin/python $(PIP) -q -e '.[dev,export]'
+	@$(IN_TEST) python -m export.formats.arm64 -o results/export_arm64.json
 
 .PHONY: wheel
 wheel: $(TESTING) ## dist/figop-*.whl
@@ -124,6 +148,14 @@ $(TESTING): | python
 	$(TEST_VENV)/bin/python $(PIP) -e '.[dev]'
 	@echo "== mediapipe, the reference of the parity test"
 	@$(TEST_VENV)/bin/python $(PIP) -e '.[dev,mediapipe]' || echo "No mediapipe for this platform: its tests will skip."
+	@touch $@
+
+$(ROS_READY): | python
+	@echo "== figop and ROS $(ROS_DISTRO) into $(ROS_VENV)"
+	@test -x $(ROS_VENV)/bin/python || $(PYTHON) -m venv $(ROS_VENV)
+	@rm -f $(ROS_VENV)/.installed-*
+	$(ROS_VENV)/bin/python $(PIP) -c ros_nodes/venv/$(ROS_DISTRO).txt -e '.[ros-test]'
+	@$(ROS_VENV)/bin/python -m pip check
 	@touch $@
 
 .PHONY: python

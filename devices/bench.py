@@ -14,6 +14,8 @@ from devices.bench_device_cli import add_options
 from devices.bench_hands import Entries, compare, pin, watch_entries
 from devices.bench_install import DEMO_BAR_S, SIZE_BAR_MB
 from devices.bench_install import measure as measure_install
+from devices.bench_ros import add_kind, load_average
+from devices.bench_ros import measure as measure_ros
 from devices.bench_stages import SHARE_BAR, ClockedTracker, measure
 from devices.bench_student import bars as student_bars
 from devices.bench_student import measure as measure_student
@@ -75,7 +77,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     serial.add_argument("--priority", choices=("normal", "realtime"), default="normal", help="of its processes")
     serial.set_defaults(run=run_serial)
 
-    for parser in (hands, second, stages, student, install, serial):
+    ros = add_kind(kinds)
+    ros.set_defaults(run=run_ros)
+
+    for parser in (hands, second, stages, student, install, serial, ros):
         parser.add_argument("--core", type=int, default=None, help="run on this core (default: the last one)")
         parser.add_argument("--check", action="store_true", help="exit with 1 unless the bars hold")
         parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -163,6 +168,13 @@ def run_serial(args: argparse.Namespace) -> int:
     return _report(args, {"bench": "serial", **row}, bars, None)
 
 
+def run_ros(args: argparse.Namespace) -> int:
+    """`figop bench ros`."""
+    busy = load_average()
+    row, bars = measure_ros(args.recording, args.video, args.seconds)
+    return _report(args, {"bench": "ros", "load_average_at_start": busy, **row}, bars, None)
+
+
 def _pairs(clips: list[Path]) -> list[tuple[Path, Path]]:
     videos: list[Path] = []
     for clip in clips:
@@ -198,10 +210,10 @@ def command(args: argparse.Namespace) -> str:
         args.bench,
         *(shown(p) for name in ("clips", "recordings") for p in getattr(args, name, ())),
     ]
-    for name in ("video", "venv"):
+    for name in ("recording", "video", "venv"):
         if getattr(args, name, None):
             words += [f"--{name}", shown(getattr(args, name))]
-    for name in ("vs", "max_hands", "frames", "tracker", "minutes", "baud", "priority"):
+    for name in ("vs", "max_hands", "frames", "tracker", "minutes", "baud", "priority", "seconds"):
         if getattr(args, name, None) is not None:
             words += [f"--{name.replace('_', '-')}", str(getattr(args, name))]
     return shlex.join(words)

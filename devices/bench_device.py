@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -260,6 +261,20 @@ def roof_rows(costs: Mapping[str, GraphCost], seconds: Mapping[str, float], roof
     return rows
 
 
+@contextmanager
+def on_cores(cores: Collection[int]) -> Iterator[None]:
+    """Let processes started in the body use these cores; this process comes back to its own afterwards."""
+    if not cores or not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 def start_up(recording: Path, bundle: str, starts: int = STARTS) -> dict[str, Any]:
     """Seconds from the start of `figop replay RECORDING --json` to its first caption on the pipe."""
     rows = [_one_start(recording, bundle) for _ in range(starts)]
@@ -313,9 +328,18 @@ def probe(what: Path, *words: str) -> dict[str, Any]:
 
 
 def measure(
-    bundle: str, recording: Path | None, *, seconds: float = 20.0, fps: float = 30.0, threads: int = 1
+    bundle: str,
+    recording: Path | None,
+    *,
+    seconds: float = 20.0,
+    fps: float = 30.0,
+    threads: int = 1,
+    cores: Collection[int] = (),
 ) -> dict[str, Any]:
-    """Everything that `figop bench` measures, as one result. Raises FigopError."""
+    """Everything that `figop bench` measures, as one result. Raises FigopError.
+
+    `cores` are given to the processes that it starts, as a user's process would have them; () = this one's own.
+    """
     opened = Bundle.open(bundle)
     with tempfile.TemporaryDirectory() as scratch:
         material = gather(recording, Path(scratch))
@@ -373,11 +397,13 @@ def measure(
                     if name in fitted.left_out
                 },
             }
-        result["start_up"] = start_up(material.recording, bundle)
+        with on_cores(cores):
+            result["start_up"] = start_up(material.recording, bundle)
         rate = ("--seconds", "10", "--fps", str(fps))
-        result["caption_path"] = probe(material.recording, "--bundle", bundle, *rate)
-        if tracked:
-            result["from_pixels"] = probe(CLIP, "--bundle", bundle, "--pixels", "60")
+        with on_cores(cores):
+            result["caption_path"] = probe(material.recording, "--bundle", bundle, *rate)
+            if tracked:
+                result["from_pixels"] = probe(CLIP, "--bundle", bundle, "--pixels", "60")
 
         def caption_all() -> int:
             with Captioner.open(bundle, view=material.view, mirrored=material.mirrored, tracker=None) as captioner:

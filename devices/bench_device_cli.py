@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import os
 import platform
 import shlex
 from collections.abc import Mapping
@@ -51,9 +52,11 @@ def run(args: argparse.Namespace) -> int:
     before = load(args.compare) if args.compare else None
     if args.vs and args.video is None:
         raise SourceError("--vs needs a video of hands: figop bench --vs mediapipe --video FILE")
+    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else ()
     core = pin(args.core)
     result: dict[str, Any] = {"bench": "device", "command": command(args), "device": device, "core": core}
-    result |= measure(args.bundle, args.recording, seconds=args.seconds, fps=args.fps, threads=args.threads)
+    rates = {"seconds": args.seconds, "fps": args.fps, "threads": args.threads}
+    result |= measure(args.bundle, args.recording, cores=cores, **rates)
     if args.vs:
         result["versus"] = versus(args.vs, args.video)
     result["conditions"] = conditions()

@@ -279,6 +279,8 @@ def _entries(manifest: Mapping[str, Any], path: Path) -> dict[str, FileEntry]:
     for name in entries:
         if not safe_name(name) or name in (MANIFEST, SIGNATURE):
             raise BundleError(f"The bundle {path} is refused: its manifest lists {name!r}, which leads out of it.")
+        if name.endswith((".engine", ".plan", ".trt")):
+            raise BundleError(f"The bundle {path} is refused: {name} is an engine, and these are built on the device.")
     total = sum(e.bytes for e in entries.values())
     if total > MAX_TOTAL_BYTES:
         raise BundleError(f"The bundle {path} is refused: it holds {total} bytes, over {MAX_TOTAL_BYTES}.")

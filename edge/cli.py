@@ -29,6 +29,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "run": ("edge.verbs.run", "caption a camera live"),
     "record": ("edge.verbs.record", "track hands and keep the landmarks, not the pictures"),
     "replay": ("edge.verbs.replay", "caption a recording of landmarks; needs no camera and no OpenCV"),
+    "gesture": ("edge.verbs.gesture", "define gestures by a sentence, enrol them by examples, test them"),
 }
 ENTRY_POINTS = "figop.verbs"
 #: Extra of pyproject.toml that brings a module.

@@ -28,6 +28,11 @@ _CHAIN_FROM = np.array([[0, a, b, c] for a, b, c, _ in CHAINS])
 _CHAIN_TO = CHAINS
 #: indices of the spread directions: proximal phalanges, and the thumb from MCP to tip
 _SPREAD_FROM, _SPREAD_TO = np.array([2, 5, 9, 13, 17]), np.array([4, 6, 10, 14, 18])
+#: both kinds of directions in one list, and the pairs between which angles are taken: 15 of joints, 4 of spreads
+_WAYS_FROM = np.concatenate((_CHAIN_FROM.ravel(), _SPREAD_FROM))
+_WAYS_TO = np.concatenate((_CHAIN_TO.ravel(), _SPREAD_TO))
+_ANGLE_FROM = np.concatenate((np.arange(20).reshape(5, 4)[:, :-1].ravel(), np.arange(20, 24)))
+_ANGLE_TO = _ANGLE_FROM + 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,14 +69,11 @@ class Pose:
 
 def _angles(u: Array, v: Array) -> Array:
     """Angle between rows of [N,3], degrees. atan2, never acos."""
-    cross = np.stack(
-        (
-            u[:, 1] * v[:, 2] - u[:, 2] * v[:, 1],
-            u[:, 2] * v[:, 0] - u[:, 0] * v[:, 2],
-            u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0],
-        ),
-        axis=-1,
-    )
+    (u0, u1, u2), (v0, v1, v2) = u.T, v.T
+    cross = np.empty_like(u)
+    cross[:, 0] = u1 * v2 - u2 * v1
+    cross[:, 1] = u2 * v0 - u0 * v2
+    cross[:, 2] = u0 * v1 - u1 * v0
     sine = np.sqrt(np.einsum("ij,ij->i", cross, cross))
     return np.asarray(np.degrees(np.arctan2(sine, np.einsum("ij,ij->i", u, v))))
 
@@ -135,13 +137,11 @@ class PoseReader:
             return None
         scale = (self._world_scale if measured else self._flat_scale).update(t, length)
         axes = _palm_axes(points, left)
-        bends = _angles(
-            (points[_CHAIN_TO[:, :-1]] - points[_CHAIN_FROM[:, :-1]]).reshape(-1, 3),
-            (points[_CHAIN_TO[:, 1:]] - points[_CHAIN_FROM[:, 1:]]).reshape(-1, 3),
-        ).reshape(5, 3)
+        ways = points[_WAYS_TO] - points[_WAYS_FROM]
+        angles = _angles(ways[_ANGLE_FROM], ways[_ANGLE_TO])
+        bends = angles[:15].reshape(5, 3)
         total = bends.sum(axis=1)
         total[0] -= bends[0, 0]  # the thumb's CMC angle measures opposition, not bending
-        ways = points[_SPREAD_TO] - points[_SPREAD_FROM]
         gap = points[TIPS[1:]] - points[TIPS[0]]
         reach_image = np.full(4, np.nan, np.float32)
         place = np.full(3, np.nan, np.float32)
@@ -164,7 +164,7 @@ class PoseReader:
             t=t,
             bend=total,
             joints_bend=bends,
-            spread=_angles(ways[:-1], ways[1:]),
+            spread=angles[15:],
             local=points @ axes / scale,
             reach=np.sqrt(np.einsum("ij,ij->i", gap, gap)) / scale,
             reach_image=reach_image,

@@ -25,6 +25,9 @@ WINDOW, SHARE = 15, 0.8
 EASY, PATIENCE_S, MOST_PATIENCE_S = 0.6, 5.0, 80.0
 #: Rates below this are not tracked: motion is no longer read.
 LEAST_FPS = 10.0
+#: A first frame older than this, or from the future, is stamped by another clock than ours: then lateness is counted
+#: from the freshest frame seen.
+OTHER_CLOCK_S = 10.0
 #: Seconds between pictures while they are skipped: somebody who looks still sees that it lives.
 DRAW_S = 0.5
 
@@ -66,7 +69,7 @@ class Governor:
 
     Args:
         target_ms: the latency to keep. fps: of the source. draws: there is something that draws pictures.
-        clock: seconds, of the source's own clock where it is live.
+        clock: seconds; a camera stamps its frames by the same one.
     """
 
     def __init__(
@@ -84,6 +87,7 @@ class Governor:
         self._latencies: deque[float] = deque(maxlen=WINDOW)
         self._tracked = self._drawn = float("-inf")
         self._easy_since: float | None = None
+        self._offset: float | None = None
         self._patience, self._raised = PATIENCE_S, float("-inf")
 
     @property
@@ -110,7 +114,7 @@ class Governor:
     def took(self, t: float) -> Step | None:
         """The frame at t seconds has been handed on: judge, and say when the level changes."""
         now = self._clock()
-        self._latencies.append((now - t) * 1e3)
+        self._latencies.append(self._late(now - t) * 1e3)
         if len(self._latencies) < WINDOW:
             return None
         latency = sorted(self._latencies)[int(SHARE * WINDOW)]
@@ -124,6 +128,13 @@ class Governor:
         if now - self._easy_since < self._patience:
             return None
         return self._move(-1, now, latency)
+
+    def _late(self, age: float) -> float:
+        if self._offset is None:
+            self._offset = 0.0 if 0 <= age < OTHER_CLOCK_S else age
+        elif self._offset and age < self._offset:
+            self._offset = age
+        return age - self._offset
 
     def _lower(self, now: float, latency: float) -> Step | None:
         if self._at + 1 == len(self.levels):

@@ -26,6 +26,7 @@ from edge.errors import SourceError
 from edge.events import Caption, Dropped, Event, GestureEnd, GestureStart, HandsSeen
 from edge.features import Pose
 from edge.figop import CAP_S, POSE_THRESHOLD, REST_S, UNIT_S, FigopBuffer, PhraseClock, Unit
+from edge.gestures.live import LiveGestures
 from edge.hands.frame import VIEWS, HandFrame, HandTracker, hands_in
 from edge.language.resource import load as load_language
 from edge.narrator import DETAILS, STYLES, label, narrate
@@ -51,6 +52,7 @@ class Captioner:
         tracker: turns pixels into hand frames; None when only hand frames are pushed.
         view: "facing" or "egocentric".
         language, style, detail: how captions are worded (see `edge.narrator`).
+        gestures: watches for the gestures that a bundle adds to the motions.
         cutting: a bundle's unit_s, pose_threshold, rest_s and cap_s, where they differ from `edge.figop`'s.
         clock: seconds, for ages and stage times only.
     """
@@ -64,10 +66,12 @@ class Captioner:
         style: str = "descriptive",
         detail: str = "normal",
         cutting: Mapping[str, float] | None = None,
+        gestures: LiveGestures | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.recogniser = recogniser
         self.tracker = tracker
+        self.gestures = gestures
         self.language, self.style, self.detail = language, style, detail
         self.last: HandFrame | None = None
         self.units: list[Unit] = []
@@ -128,13 +132,16 @@ class Captioner:
         else:
             sees = tracker
         network = sees.appearance_digest if sees is not None else appearance_digest
+        own = network in ("", opened.appearance_digest)
+        recogniser = open_recogniser(opened, view, mirrored, appearance=own)
         return cls(
-            open_recogniser(opened, view, mirrored, appearance=network in ("", opened.appearance_digest)),
+            recogniser,
             tracker=sees,
             language=language,
             style=style,
             detail=detail,
             cutting=opened.preprocessing,
+            gestures=LiveGestures(opened, recogniser, view, mirrored) if LiveGestures.wanted(opened) else None,
         )
 
     def __enter__(self) -> Captioner:
@@ -187,7 +194,7 @@ class Captioner:
             self.units = [unit]
         events = self._end_phrase(self.last.t if self.last else 0.0, {}, self._clock()) if self._phrase.open else []
         self._buffer.reset()
-        return events
+        return events + (self.gestures.flush() if self.gestures else [])
 
     def relax(self, factor: float) -> None:
         """Make units `factor` times as long and speak between their ends no more; 1 = as usual.
@@ -220,6 +227,8 @@ class Captioner:
         """What ran before a hole in time is over: say it, then begin anew."""
         events = self.flush()
         self.recogniser.reset()
+        if self.gestures:
+            self.gestures.reset()
         self._phrase.reset()
         if self.tracker is not None:
             self.tracker.reset()
@@ -244,6 +253,7 @@ class Captioner:
                     return events
         began = self._clock()
         poses = self.recogniser.push(frame)
+        told = self.gestures.push(frame) if self.gestures else []
         seen = {HANDS[slot]: int(frame.track_id[slot]) for slot in hands_in(frame)}
         for slot in hands_in(frame):
             if poses[slot] is None:
@@ -256,6 +266,7 @@ class Captioner:
         unit = self._buffer.push(frame, poses)
         self.units = [unit] if unit is not None else []
         stages = {**frame.stages_ms, "reading": (read - began) * 1e3}
+        events += [replace(e, stages_ms=stages, age_ms=(self._clock() - arrival) * 1e3) for e in told]
         events += self._advance(frame, poses, unit, stages, arrival)
         return events
 
@@ -292,7 +303,7 @@ class Captioner:
     def _tell(self, score: Score, t: float, final: bool, stages: dict[str, float], arrival: float) -> list[Event]:
         """Gesture events and the caption of a reading of the phrase."""
         began = self._clock()
-        events = self._gesture_events(score, t, final)
+        events = self._gesture_events(score, t, final) if not (self.gestures and self.gestures.alone) else []
         text = narrate(score, style=self.style, detail=self.detail, language=self.language) if score else ""
         sure = min((e.confidence for e in score), default=0.0)
         # the model's own words are plain English; in another wording the narrator speaks for it

@@ -167,10 +167,10 @@ def trackers(folder: Path) -> list[str]:
 def bars(folder: Path) -> list[str]:
     """Every bar that a bench states about itself."""
     out = ["| bar | holds | file |", "| --- | --- | --- |"]
-    for path in sorted(folder.glob("*.json")):
-        row = json.loads(path.read_text())
+    for path in [*sorted(folder.glob("*.json")), *sorted(folder.glob("bench/*.json"))]:
+        row, name = json.loads(path.read_text()), path.relative_to(folder).as_posix()
         for bar, holds in row.get("bars", {}).items():
-            out.append(f"| {bar} | {'yes' if holds else '**no**'} | [{path.name}](../results/{path.name}) |")
+            out.append(f"| {bar} | {'yes' if holds else '**no**'} | [{name}](../results/{name}) |")
     for name, bar, holds in [*_caption_bars(folder), *_video_bars(folder)]:
         out.append(f"| {bar} | {'yes' if holds else '**no**'} | [{name}.json](../results/{name}.json) |")
     return out
@@ -244,6 +244,15 @@ def others(folder: Path) -> list[str]:
             f"for {noisy['seconds'] / 60:g} minutes, {noisy['delivered_once']} of {noisy['submitted']} events arrived once, "
             f"in order and as sent, {noisy['failed']} were reported failed, the slowest took {noisy['latency_ms']['max']} ms "
             f"(processes at {row['command'].split()[-1]} priority, load {row['load_average']} on {row['cores']} cores)."
+        )
+    if row := load("bench/x86-64", folder):
+        start, path = row["start_up"], row["caption_path"]
+        out.append(
+            f"- The build machine (load {row['conditions']['load_1_min']:g} meanwhile): process start to first caption "
+            f"{start['first_caption_s']:.2f} s ({start['first_caption_cpu_s']:.2f} s of a processor); captioning landmarks of "
+            f"{row['recording']['hands']:g} hands at {path['fps']:g} fps takes {path['share_of_core']:.1%} of a core and "
+            f"{path['peak_rss_mb']:.0f} MB; predicted times of graphs left out err by {row['model']['left_out_error_median']:.0%} "
+            "in the median. Predictions for boards: `figop plan`."
         )
     if row := load("render", folder):
         size = "x".join(str(v) for v in row["size"])

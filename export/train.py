@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from edge.errors import RuntimeUnavailable
+from export.gestures.cli import add_head, run_head
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -22,11 +23,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--workers", type=int, default=1, help="processes that make clips")
     p.add_argument("--from", dest="start_from", type=Path, help="checkpoint whose weights to begin with")
+    add_head(p)
     p.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train, or go on where the folder's checkpoint stopped. Raises RuntimeUnavailable without torch or the device."""
+    if args.head:
+        return run_head(args)
     try:  # torch takes seconds to load: not for `figop --help`
         import torch
     except ImportError as error:

@@ -36,10 +36,10 @@ class Move:
     to: Array
 
 
-#: Index finger bends and straightens, a fist and an open hand, each between rests.
+#: Index finger bends and straightens, a fist and an open hand; rests of a second end the phrases.
 SCRIPT = (
-    Move(0.8, OPEN), Move(0.4, posture(index=1)), Move(0.3, posture(index=1)), Move(0.4, OPEN), Move(1.0, OPEN),
-    Move(0.5, FIST), Move(0.3, FIST), Move(0.5, OPEN), Move(1.0, OPEN),
+    Move(0.8, OPEN), Move(0.4, posture(index=1)), Move(0.1, posture(index=1)), Move(0.4, OPEN), Move(1.0, OPEN),
+    Move(0.5, FIST), Move(0.1, FIST), Move(0.5, OPEN), Move(1.0, OPEN),
 )  # fmt: skip
 
 

@@ -43,7 +43,7 @@ def palm_axes(joints: Array, *, left: bool) -> Array:
     across = joints[:, INDEX_MCP] - joints[:, PINKY_MCP]
     y = _unit(across - np.einsum("ti,ti->t", across, x)[:, None] * x)
     z = np.cross(x, y) * (-1.0 if left else 1.0)
-    return np.stack((x, y, z), axis=-1).astype(np.float32)
+    return np.asarray(np.stack((x, y, z), axis=-1), np.float32)
 
 
 def read(joints: Array, place: Array, *, left: bool = False) -> Array:
@@ -88,7 +88,7 @@ def read(joints: Array, place: Array, *, left: bool = False) -> Array:
         pose.reshape(count, -1), bends.reshape(count, -1), gaps, spread,
         (axes[now] * sign[:, None]).reshape(count, 9), *paths, dash, flow.reshape(count, -1), turn * _TURN_GAIN,
     ]  # fmt: skip
-    return np.clip(np.concatenate(flat, axis=-1), -_LIMIT, _LIMIT).astype(np.float32)
+    return np.asarray(np.clip(np.concatenate(flat, axis=-1), -_LIMIT, _LIMIT), np.float32)
 
 
 def read_stream(joints: Array, place: Array, *, left: bool = False) -> Array:

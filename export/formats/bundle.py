@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from export.formats.card import export_card
 from export.formats.hands import Hands, export_hands
 from export.formats.registry import ExportError, Format
 from export.formats.rule import Choice, choose_recipe
+from quant import onnxrt
 from quant.calibrate import HOME, Calibration
 from quant.calibrate import load as load_calibration
 from quant.compare import VERIFICATION, GateFailed, Material, Reference, Report, compare
@@ -112,9 +114,12 @@ def convert(
         progress(f"{len(calibration.recordings)} recordings calibrate ({calibration.seconds:.0f} s of hands)")
         feeds = calibration.feeds(source)
     made = {}
+    quantise = format.convert()
+    if format.name == "onnx" and "tensorrt" in (target.runtime, *target.providers):
+        quantise = partial(onnxrt.quantise, symmetric=True)  # its rules: see `export.formats.tensorrt`
     for role in STUDENT_GRAPHS:
         progress(f"{role}: {recipe.scheme(role)}")
-        made[role] = format.convert()(source.graph(role, format.name), role, recipe, feeds.get(role, ()))
+        made[role] = quantise(source.graph(role, format.name), role, recipe, feeds.get(role, ()))
         if format.opsets is not None:
             made[role] = versioned(made[role], format, target)
     return made
@@ -165,7 +170,7 @@ def package(
         stored[role] = {format.name: f"{role}.{format.name}"}
         parts[f"{role}.{format.name}"] = Part(data, "Apache-2.0", hands.origins[role] if hands else "")
     verification = report.to_dict() | ({"hands": hands.report} if hands else {})
-    schemes = {role: str(recipe.scheme(role)) for role in STUDENT_GRAPHS} | (hands.schemes if hands else {})
+    schemes = {**{role: str(recipe.scheme(role)) for role in STUDENT_GRAPHS}, **(hands.schemes if hands else {})}
     about: dict[str, Any] = {
         "device": device.name,
         "runtime": target.runtime,

@@ -38,7 +38,7 @@ class HeadSettings:
         smooth: label smoothing. average: share of the running average of the weights that a step keeps.
     """
 
-    steps: int = 700
+    steps: int = 600
     batch: int = 12
     crop: int = 300
     rate: float = 3e-3
@@ -160,7 +160,8 @@ def train_head(
                     old.copy_(new)
         if (step + 1) % 100 == 0:
             log(f"step {step + 1}: loss {loss.item():.3f}")
-    return mean.eval()
+    mean.eval()
+    return mean
 
 
 @torch.no_grad()
@@ -229,13 +230,22 @@ def choose(
     for _ in range(rounds):
         for name, values in GRID.items():
             for value in values:
-                trial = replace(best, **{name: value})
+                trial = replace(best, **{name: value})  # type: ignore[arg-type]
                 if trial.leave > trial.enter:
                     continue
                 found = _goal(evaluate(all_traces, truths, names, trial, lags))
                 if found > score:
                     best, score = trial, found
     return best
+
+
+#: settings that `choose` found on the cross-validation's traces of each set (`figop eval spotting`)
+SPOTTERS: dict[str, SpotSettings] = {}
+
+
+def spotter_of(name: str) -> SpotSettings:
+    """A head's spotter settings."""
+    return SPOTTERS.get(name, SpotSettings())
 
 
 def _goal(figures: dict[str, Any]) -> float:

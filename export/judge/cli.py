@@ -19,6 +19,7 @@ import edge
 from edge.bundle import Bundle
 from edge.errors import SinkError
 from edge.provenance import shown, versions
+from export.gestures.cli import add_spotting
 from export.judge.clips import Clip, ClipError, digest, find_clips
 from export.judge.evaluate import SOURCES, WITHOUT, Job, OpenSpeaker, Result, floor, given, run, summary
 from export.judge.judge import Line, judge
@@ -30,7 +31,7 @@ PACKAGES = ("numpy", "scipy", "ai-edge-litert", "opencv-python-headless", "onnxr
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """The verb `eval`, with its sub-verb `captions`."""
+    """The verb `eval`, with its sub-verbs `captions` and `spotting`."""
     parser = subparsers.add_parser("eval", help="judge captions against true scores")
     kinds = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
     captions = kinds.add_parser(
@@ -60,6 +61,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     captions.add_argument("-o", "--output", type=Path, metavar="FILE", help="write all figures here as JSON")
     captions.add_argument("--json", action="store_true", help="print the figures as JSON instead of a table")
     captions.set_defaults(run=run_captions)
+    add_spotting(kinds)
 
 
 def _positive(text: str) -> int:

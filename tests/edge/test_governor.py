@@ -1,4 +1,4 @@
-"""Under load a live stream does less in the stated order, says so, and does more again: a slowed session, a fake clock."""
+"""Under load a live stream does less in the stated order, says so, and does more again: slow sessions, a fake clock."""
 
 import io
 from collections import Counter
@@ -237,9 +237,17 @@ def test_slow_cameras_and_streams_without_pictures_have_fewer_levels():
 
 def test_a_clock_that_is_set_back_stops_nothing():
     governor = Governor(100.0, fps=FPS, clock=Clock())
-    governor.took(200.0)
     assert governor.takes(200.0)
+    governor.took(200.0)
     assert governor.takes(50.0)
+
+
+@pytest.mark.parametrize("zero", [-5000.0, 80_000.0])
+def test_a_source_with_a_clock_of_its_own_is_judged_by_its_freshest_frame(zero):
+    clock = Clock()
+    governor = Governor(100.0, fps=FPS, clock=clock)
+    assert feed(governor, clock, zero + 0.02, 20.0) == []
+    assert feed(governor, clock, zero + 0.3, 1.0)[0].level.name == "overlay_skipped"
 
 
 def test_longer_units_are_longer_and_silent_between_their_ends():

@@ -5,6 +5,7 @@ These tests need rclpy and the built messages: `make test-ros` sees to both; els
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import itertools
 import os
@@ -65,10 +66,8 @@ class Stage:
     def _spin(self) -> None:
         from rclpy.executors import ExternalShutdownException
 
-        try:
+        with contextlib.suppress(ExternalShutdownException):
             self.executor.spin()
-        except ExternalShutdownException:
-            pass
 
     def make(self, kind: Any, *remaps: str, **parameters: Any) -> Any:
         """A node of this class; parameter names have __ for the dot; remaps as "from:=to"."""

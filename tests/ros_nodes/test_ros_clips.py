@@ -4,13 +4,13 @@ import threading
 
 import pytest
 from figop_msgs.action import CaptionClip
-from figop_ros import clips
-from figop_ros.captioner import CaptionerNode
-from figop_ros.clips import ClipRequest, caption_clip
 from rclpy.action import ActionClient
 
 from edge.events import Caption
 from edge.pipeline import Captioner
+from figop_ros import clips
+from figop_ros.captioner import CaptionerNode
+from figop_ros.clips import ClipRequest, caption_clip
 from tests.ros_nodes.frames import golden
 from tests.ros_nodes.stage import DEADLINE, GOLDEN, wait_for
 

@@ -5,6 +5,15 @@ import pytest
 from figop_msgs.action import CaptionClip
 from figop_msgs.msg import FigopUnit, FingerCaption, GestureEvent, HandFrame, LinkState, MotionTokens
 from figop_msgs.srv import DefineGesture, EnrolGesture, SetCaptionStyle
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rclpy.serialization import deserialize_message, serialize_message
+from std_msgs.msg import Header
+
+from edge.errors import SourceError
+from edge.events import Caption, GestureEnd, GestureStart
+from edge.figop import Unit
+from edge.pipeline import Captioner
 from figop_ros.conversions import (
     from_caption,
     from_gesture,
@@ -23,15 +32,6 @@ from figop_ros.conversions import (
     view_of,
 )
 from figop_ros.tokens import motion_tokens
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from rclpy.serialization import deserialize_message, serialize_message
-from std_msgs.msg import Header
-
-from edge.errors import SourceError
-from edge.events import Caption, GestureEnd, GestureStart
-from edge.figop import Unit
-from edge.pipeline import Captioner
 from tests.ros_nodes.frames import STEP_NS, frame, golden, same
 
 
@@ -77,7 +77,7 @@ def test_slots_go_by_side_whatever_their_order():
     message.hands = list(reversed(message.hands))
     assert same(frame(slot=0), from_hand_frame(message))
     message.hands[0].side = message.hands[1].side
-    with pytest.raises(SourceError, match="a left .0. and a right .1. hand"):
+    with pytest.raises(SourceError, match=r"a left .0. and a right .1. hand"):
         from_hand_frame(message)
 
 

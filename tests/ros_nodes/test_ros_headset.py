@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 from figop_msgs.msg import HandFrame
-from figop_ros.conversions import from_hand_frame, to_time
-from figop_ros.headset import AXES, HeadsetNode
 from geometry_msgs.msg import Point, Pose, PoseArray, Quaternion
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 
 from edge.hands.frame import LEFT, RIGHT
 from edge.skeleton import OPENXR_TO_21
+from figop_ros.conversions import from_hand_frame, to_time
+from figop_ros.headset import AXES, HeadsetNode
 from tests.ros_nodes.frames import golden
 from tests.ros_nodes.stage import wait_for
 

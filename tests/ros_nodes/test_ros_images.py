@@ -5,11 +5,11 @@ import array
 import cv2
 import numpy as np
 import pytest
-from figop_ros.images import ENCODINGS, decode, from_rgb, to_metres, to_rgb
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from edge.errors import SourceError
+from figop_ros.images import ENCODINGS, decode, from_rgb, to_metres, to_rgb
 
 H, W = 6, 8
 #: colours in 2 x 2 blocks, so that sub-sampled chroma loses nothing

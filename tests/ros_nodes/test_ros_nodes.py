@@ -10,16 +10,6 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from figop_msgs.msg import FigopUnit, FingerCaption, GestureEvent, HandFrame, MotionTokens
 from figop_msgs.srv import DefineGesture, EnrolGesture, SetCaptionStyle
-from figop_ros import conversions, outputs
-from figop_ros.captioner import CaptionerNode
-from figop_ros.conversions import from_gesture, from_hand_frame, to_hand_frame, to_time
-from figop_ros.figop_buffer import FigopBufferNode
-from figop_ros.figop_node import FigopOneNode
-from figop_ros.hand_tracker import HandTrackerNode
-from figop_ros.images import from_rgb
-from figop_ros.micro_gesture import MicroGesture
-from figop_ros.player import PlayerNode
-from figop_ros.recorder import RecorderNode
 from geometry_msgs.msg import PoseWithCovarianceStamped
 from rcl_interfaces.srv import DescribeParameters
 from rclpy.parameter import Parameter
@@ -31,6 +21,17 @@ from visualization_msgs.msg import Marker, MarkerArray
 from edge.errors import RuntimeUnavailable
 from edge.hands.frame import RIGHT
 from edge.pipeline import Captioner
+from figop_ros import conversions
+from figop_ros.captioner import CaptionerNode
+from figop_ros.conversions import from_gesture, from_hand_frame, to_hand_frame, to_time
+from figop_ros.figop_buffer import FigopBufferNode
+from figop_ros.figop_node import FigopOneNode
+from figop_ros.hand_tracker import HandTrackerNode
+from figop_ros.images import from_rgb
+from figop_ros.micro_gesture import MicroGesture
+from figop_ros.player import PlayerNode
+from figop_ros.recorder import RecorderNode
+from figop_ros.worker import Worker
 from tests.ros_nodes.frames import STEP_NS, frame, golden, same
 from tests.ros_nodes.stage import wait_for
 
@@ -76,7 +77,7 @@ def send(node, mouth, frames, end=False, **about):
     for number, one in enumerate(frames, 1):
         mouth.publish(to_hand_frame(one, frame_id="cam", sequence=number - 1, **about))
         if number % 10 == 0:
-            wait_for(lambda: node.health.counts["frames"] >= counted + number and node.worker.idle(1.0))
+            wait_for(lambda taken=counted + number: node.health.counts["frames"] >= taken and node.worker.idle(1.0))
     if end:
         number += 1
         mouth.publish(to_hand_frame(frame(), frame_id="cam", sequence=number - 1, end_of_stream=True, **about))
@@ -223,10 +224,10 @@ def test_a_camera_that_is_lost_is_opened_again(stage, monkeypatch):
         made.append(CameraSource(where, Device(1)))
         return made[-1]
 
-    CameraSource = pictures.CameraSource  # noqa: N806
+    CameraSource = pictures.CameraSource
     monkeypatch.setattr(pictures, "CameraSource", opened)
     monkeypatch.setattr(pictures, "RETRY_S", 0.01)
-    node, tracker = tracker_node(stage, input__from="camera")
+    node, _tracker = tracker_node(stage, input__from="camera")
     hands = stage.ear(HandFrame, "hand_tracker/hands")
     wait_for(lambda: len(hands) >= 2 and len(made) >= 3)
     assert hands[0].header.frame_id == "camera_optical_frame"
@@ -249,7 +250,7 @@ def test_figop_buffer(stage):
     wait_for(lambda: len(units) == 2)
     assert [len(u.frames) for u in units] == [15, 15]
     assert [u.index for u in units] == [0, 1]
-    assert all(same(a, from_hand_frame(b)) for u in units for a, b in zip(sent[u.index * 15 :], u.frames))
+    assert all(same(a, from_hand_frame(b)) for u in units for a, b in zip(sent[u.index * 15 :], u.frames, strict=False))
     assert units[0].frames[3].view == HandFrame.EGOCENTRIC
     assert units[0].t_end == pytest.approx(14 / 30, abs=1e-6)
     mouth.publish(to_hand_frame(frame(40 * STEP_NS), end_of_stream=True))
@@ -331,7 +332,7 @@ def test_view_and_mirroring_come_with_the_frames(stage):
 
 
 def test_a_silent_input_ends_the_phrase(stage):
-    node = stage.start(CaptionerNode, stream__timeout_s=0.2, diagnostics__period_s=0.1)
+    node = stage.start(CaptionerNode, stream__timeout_s=3.0, diagnostics__period_s=0.1)
     captions = stage.ear(FingerCaption, "captioner/captions")
     mouth = stage.mouth(HandFrame, "hands")
     send(node, mouth, [f for f in golden("right_facing").frames() if f.t < 1.3])
@@ -442,7 +443,7 @@ def test_figop_node_says_what_a_replay_says(stage):
     wait_for(lambda: len(ears["units"]) and len(ears["tokens"]) == len(ears["units"]))
     assert [u.index for u in ears["units"]] == [t.unit for t in ears["tokens"]]
     wait_for(lambda: ears["hands"][-1].end_of_stream)
-    assert all(same(a, from_hand_frame(b)) for a, b in zip(frames, ears["hands"]))
+    assert all(same(a, from_hand_frame(b)) for a, b in zip(frames, ears["hands"], strict=False))
 
 
 def test_figop_node_with_the_real_networks(stage):
@@ -657,6 +658,31 @@ def test_the_remedy_works(stage):
     mouth = stage.mouth(HandFrame, "hands", reliable=False)
     send(node, mouth, golden("right_facing").frames())
     wait_for(lambda: heard)
+
+
+def test_the_worker_keeps_the_order_and_drops_the_oldest_job_only():
+    gate, began, done = threading.Event(), threading.Event(), []
+
+    def handle(job):
+        began.set()
+        gate.wait(10)
+        done.append(job)
+
+    worker = Worker(handle, 2, "w", print)
+    worker.put(0)
+    assert began.wait(10)
+    worker.put(1)
+    worker.call(lambda: done.append("after 1"))  # a silence that was noticed then comes before what follows
+    worker.put(2)
+    worker.put(3)
+    gate.set()
+    assert worker.idle(10)
+    assert done == [0, "after 1", 2, 3]
+    assert worker.dropped == 1
+    worker.put(4)
+    assert worker.stop(10)
+    worker.put(5)
+    assert done[-1] == 4
 
 
 # -- robustness ------------------------------------------------------------------------------------------------------

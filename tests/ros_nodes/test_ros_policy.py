@@ -5,6 +5,10 @@ import threading
 import numpy as np
 import pytest
 from figop_msgs.msg import FingerCaption, FingerEvent, GestureEvent, HandFrame
+from sensor_msgs.msg import JointState
+from std_msgs.msg import String
+
+from edge.hands.frame import LEFT, RIGHT
 from figop_ros.conversions import to_hand_frame
 from figop_ros.gripper import Gripper, GripperNode, GripperPolicy
 from figop_ros.micro_gesture import MicroGesture
@@ -18,10 +22,6 @@ from figop_ros.policy import (
     empty,
     lerobot_features,
 )
-from sensor_msgs.msg import JointState
-from std_msgs.msg import String
-
-from edge.hands.frame import LEFT, RIGHT
 from tests.ros_nodes.frames import STEP_NS, frame, golden
 from tests.ros_nodes.stage import wait_for
 

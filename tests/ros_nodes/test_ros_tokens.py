@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from figop_ros.tokens import COLUMNS, PARTS, finger_state, motion_tokens
 
 from edge.figop import Unit
 from edge.hands.frame import LEFT, RIGHT, HandFrame
 from edge.skeleton import mirror
+from figop_ros.tokens import COLUMNS, PARTS, finger_state, motion_tokens
 from tests.ros_nodes.frames import STEP_NS, frame, golden
 
 

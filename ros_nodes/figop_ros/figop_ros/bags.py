@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+from rclpy.serialization import deserialize_message
 
 from edge.errors import FigopError, SinkError, SourceError
 from edge.hands.frame import VIEWS, HandFrame
 from edge.sources import Picture
-from rclpy.serialization import deserialize_message
-
 from figop_ros.conversions import from_hand_frame, from_time
 from figop_ros.images import decode, to_rgb
 
@@ -150,6 +151,11 @@ class BagWriter:
         self._writer.close()
 
 
+def check_types(names: Iterable[str]) -> None:
+    """Whether bags of these types can be written here. Raises SourceError."""
+    _typestore(_rosbags()[1], set(names))
+
+
 def _typestore(typesys: Any, names: set[str]) -> Any:
     """Message definitions of these types and of all that they hold, from the installed packages."""
     distro = getattr(typesys.Stores, f"ROS2_{os.environ.get('ROS_DISTRO', '').upper()}", typesys.Stores.LATEST)
@@ -168,12 +174,12 @@ def _typestore(typesys: Any, names: set[str]) -> Any:
 
 
 def _definition(package: str, kind: str, message: str) -> str:
-    from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
-
-    try:
-        return (Path(get_package_share_directory(package)) / kind / f"{message}.msg").read_text()
-    except (PackageNotFoundError, OSError) as error:
-        raise SourceError(f"The definition of {package}/{kind}/{message} is not installed.") from error
+    prefixes = [*filter(None, os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)), sys.prefix]
+    for prefix in prefixes:  # the environment's own prefix: where wheels and `make ros` put them
+        file = Path(prefix) / "share" / package / kind / f"{message}.msg"
+        if file.is_file():
+            return file.read_text()
+    raise SourceError(f"The definition of {package}/{kind}/{message} is not installed.")
 
 
 def _parts(definition: Any) -> Iterator[str]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from edge.errors import FigopError
-from edge.language.resource import load as load_language
-from edge.narrator import DETAILS, STYLES
 from figop_msgs.msg import FigopUnit
 from figop_msgs.srv import SetCaptionStyle
 from rclpy.parameter import Parameter
 
+from edge.errors import FigopError
+from edge.language.resource import load as load_language
+from edge.narrator import DETAILS, STYLES
 from figop_ros.clips import ClipServer
 from figop_ros.main import run
 from figop_ros.outputs import WORDING, Speech

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge.errors import FigopError
-from edge.events import Caption
-from edge.pipeline import Captioner
-from edge.sources import Picture, open_source
 from figop_msgs.action import CaptionClip
 from figop_msgs.msg import FingerCaption
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.task import Future
 from std_msgs.msg import Header
 
+from edge.errors import FigopError
+from edge.events import Caption
+from edge.pipeline import Captioner
+from edge.sources import Picture, open_source
 from figop_ros.bags import BagSource, is_bag
 from figop_ros.conversions import to_caption, to_stages, to_time
 
@@ -131,7 +131,7 @@ class ClipServer:
             if handle.is_cancel_requested or not self._node.context.ok():
                 result.captions, result.message = finals, f"Cancelled after {step.frames} frames."
                 return "canceled"
-            if fresh or time.monotonic() - told > FEEDBACK_S:
+            if fresh or step.progress >= 1.0 or time.monotonic() - told > FEEDBACK_S:
                 told = time.monotonic()
                 handle.publish_feedback(
                     CaptionClip.Feedback(progress=step.progress, frames=step.frames, captions=fresh)

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from edge.errors import SourceError
-from edge.events import Caption, Event, GestureEnd, GestureStart
-from edge.figop import Unit
-from edge.hands.frame import VIEWS, HandFrame
-from edge.score import FingerEvent
 from figop_msgs.msg import FigopUnit, FingerCaption, GestureEvent, HandLandmarks, StageTimes
 from figop_msgs.msg import FingerEvent as FingerEventMsg
 from figop_msgs.msg import HandFrame as HandFrameMsg
 from std_msgs.msg import Header
 
+from edge.errors import SourceError
+from edge.events import Caption, Event, GestureEnd, GestureStart
+from edge.figop import Unit
+from edge.hands.frame import VIEWS, HandFrame
+from edge.score import FingerEvent
 from figop_ros.tokens import COLUMNS, LAYOUT, PARTS, Tokens
 
 _SECOND = 1_000_000_000

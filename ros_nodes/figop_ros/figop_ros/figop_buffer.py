@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from edge.bundle import Bundle
 from figop_msgs.msg import FigopUnit
 from figop_msgs.msg import HandFrame as HandFrameMsg
 from std_msgs.msg import Header
 
+from edge.bundle import Bundle
 from figop_ros.conversions import from_hand_frame, to_stages, view_of
 from figop_ros.main import run
 from figop_ros.node import FigopNode
@@ -37,7 +37,7 @@ class FigopBufferNode(FigopNode):
         self.output("units", FigopUnit)
 
     def activate(self) -> None:
-        self.start_worker(self._work, BACKLOG)
+        self.start_worker(self._work, max(BACKLOG, self.p["qos.hands.depth"]))
         self.listen("hands", HandFrameMsg, self._arrived)
 
     def deactivate(self) -> None:

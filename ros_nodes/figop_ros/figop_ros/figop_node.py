@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from edge.pipeline import Captioner
 from std_msgs.msg import Header
 
+from edge.pipeline import Captioner
 from figop_ros.clips import ClipServer
 from figop_ros.images import Rgb
 from figop_ros.main import run

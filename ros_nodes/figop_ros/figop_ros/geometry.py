@@ -7,9 +7,10 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
+
 from edge.errors import SourceError
 from edge.skeleton import INDEX_MCP, MIDDLE_MCP, PINKY_MCP, unit
-from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 

@@ -12,11 +12,11 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from edge.score import HANDS
 from rclpy.clock import Clock, ClockType
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
+from edge.score import HANDS
 from figop_ros.main import run
 from figop_ros.node import FigopNode
 from figop_ros.parameters import Setting, qos_settings

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from edge.hands.backends import open_tracker
-from edge.hands.frame import HandTracker
 from std_msgs.msg import Header
 
+from edge.hands.backends import open_tracker
+from edge.hands.frame import HandTracker
 from figop_ros.images import Rgb
 from figop_ros.main import run
 from figop_ros.outputs import HAND_SETTINGS, HandOutput

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from edge.errors import SourceError
-from edge.hands.frame import HandFrame
-from edge.score import HANDS
-from edge.skeleton import OPENXR_TO_21
 from geometry_msgs.msg import PoseArray, TransformStamped
 from numpy.typing import NDArray
 from std_msgs.msg import Header
 
+from edge.errors import SourceError
+from edge.hands.frame import HandFrame
+from edge.score import HANDS
+from edge.skeleton import OPENXR_TO_21
 from figop_ros import compat
 from figop_ros.conversions import from_time
 from figop_ros.geometry import quaternion

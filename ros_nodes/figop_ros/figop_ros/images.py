@@ -8,9 +8,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-from edge.errors import SourceError
 from numpy.typing import NDArray
 from sensor_msgs.msg import Image
+
+from edge.errors import SourceError
 
 Rgb = NDArray[np.uint8]
 
@@ -56,9 +57,8 @@ def _rows(msg: Image, width_bytes: int, height: int) -> NDArray[np.uint8]:
             f"An image of {msg.width} pixels in {msg.encoding} needs {width_bytes} bytes a row, has {step}."
         )
     if len(data) < step * (height - 1) + width_bytes:
-        raise SourceError(
-            f"An image of {msg.width} x {msg.height} pixels in {msg.encoding} needs {step * height} bytes, has {len(data)}."
-        )
+        size = f"{msg.width} x {msg.height}"
+        raise SourceError(f"An image of {size} pixels in {msg.encoding} needs {step * height} bytes, has {len(data)}.")
     if len(data) < step * height:  # the last row is not padded
         data = np.concatenate([data, np.zeros(step * height - len(data), np.uint8)])
     return data[: step * height].reshape(height, step)[:, :width_bytes]
@@ -66,7 +66,7 @@ def _rows(msg: Image, width_bytes: int, height: int) -> NDArray[np.uint8]:
 
 def _native(rows: NDArray[np.uint8], kind: type, big: bool) -> NDArray[Any]:
     """Samples of more than a byte in this machine's order."""
-    found = np.ascontiguousarray(rows).view(np.dtype(kind).newbyteorder(">" if big else "<"))
+    found: NDArray[Any] = np.ascontiguousarray(rows).view(np.dtype(kind).newbyteorder(">" if big else "<"))
     return found.astype(kind, copy=False)
 
 
@@ -88,10 +88,7 @@ def to_rgb(msg: Image) -> Rgb:
         raise SourceError(f"Images in {msg.encoding} have an even width, found {width}.")
     rows = _rows(msg, width * samples * size, height)
     pixels: NDArray[Any]
-    if size == 2:
-        pixels = (_native(rows, np.uint16, bool(msg.is_bigendian)) >> 8).astype(np.uint8)
-    else:
-        pixels = rows
+    pixels = (_native(rows, np.uint16, bool(msg.is_bigendian)) >> 8).astype(np.uint8) if size == 2 else rows
     pixels = (
         pixels.reshape(height, width, samples)
         if pixels.flags.c_contiguous

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import rclpy
-from edge.errors import FigopError
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
+from edge.errors import FigopError
 from figop_ros.node import FigopNode
 
 
@@ -47,9 +47,7 @@ def run(make: Callable[[], Any], args: Sequence[str] | None = None) -> int:
             pass
     finally:
         executor.shutdown(timeout_sec=0.2)
-        if isinstance(node, FigopNode):
-            node.close()
-        elif hasattr(node, "close"):
+        if isinstance(node, FigopNode) or hasattr(node, "close"):
             node.close()
         node.destroy_node()
         rclpy.try_shutdown()

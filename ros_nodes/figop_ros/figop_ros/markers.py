@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from edge.canvas import FINGER_COLOURS, INK
-from edge.hands.frame import HandFrame
-from edge.score import HANDS
-from edge.skeleton import BONES
 from geometry_msgs.msg import Point, PoseWithCovarianceStamped, TransformStamped
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
+from edge.canvas import FINGER_COLOURS, INK
+from edge.hands.frame import HandFrame
+from edge.score import HANDS
+from edge.skeleton import BONES
 from figop_ros.geometry import WristPose, hand_axes, quaternion
 
 JOINT_M, BONE_M = 0.009, 0.004

@@ -10,11 +10,11 @@ from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
-from edge.errors import FigopError
 from rclpy.clock import Clock, ClockType, JumpThreshold
 from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 
+from edge.errors import FigopError
 from figop_ros.compat import resolved
 from figop_ros.health import Health
 from figop_ros.parameters import COMMON, Setting, Settings
@@ -37,6 +37,8 @@ class FigopNode(LifecycleNode):
     """
 
     SETTINGS: tuple[Setting, ...] = ()
+    #: seconds that the worker has to finish what waits, when the node is deactivated
+    STOP_S = 0.8
 
     def __init__(self, name: str, settings: Iterable[Setting] = (), **options: Any) -> None:
         super().__init__(name, **options)
@@ -70,6 +72,9 @@ class FigopNode(LifecycleNode):
 
     def cleanup(self) -> None:
         """Release what `configure` opened; also after a failed one."""
+
+    def finish(self) -> None:
+        """The worker's last job before `deactivate`, on its thread."""
 
     def silent(self) -> None:
         """No input for stream.timeout_s; once per silence, on the executor's thread."""
@@ -221,7 +226,8 @@ class FigopNode(LifecycleNode):
             self.destroy_subscription(subscription)
         self._inputs = {}
         if self.worker is not None:
-            if not self.worker.stop():
+            self.worker.call(self.finish)
+            if not self.worker.stop(self.STOP_S):
                 self.get_logger().warning("The worker did not end in time; what it was doing is lost.")
             self.health.count("dropped_late", self.worker.dropped)
             self.worker = None

@@ -7,13 +7,6 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from edge.errors import SourceError
-from edge.events import Caption, Event, GestureStart
-from edge.figop import Unit
-from edge.hands.frame import HandFrame, hands_in
-from edge.pipeline import Captioner
-from edge.score import HANDS
-from edge.skeletondraw import draw_hands
 from figop_msgs.msg import FigopUnit, FingerCaption, GestureEvent, MotionTokens
 from figop_msgs.msg import HandFrame as HandFrameMsg
 from geometry_msgs.msg import PoseWithCovarianceStamped
@@ -21,6 +14,13 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header, String
 from visualization_msgs.msg import MarkerArray
 
+from edge.errors import SourceError
+from edge.events import Caption, Event, GestureStart
+from edge.figop import Unit
+from edge.hands.frame import HandFrame, hands_in
+from edge.pipeline import Captioner
+from edge.score import HANDS
+from edge.skeletondraw import draw_hands
 from figop_ros import compat
 from figop_ros.conversions import to_caption, to_gesture, to_hand_frame, to_stages, to_time, to_tokens, to_unit
 from figop_ros.geometry import Intrinsics, WristPose, wrist_pose

@@ -6,11 +6,11 @@ import threading
 import time
 from typing import Any
 
-from edge.errors import FigopError, SourceError
-from edge.sources import CameraSource
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
+from edge.errors import FigopError, SourceError
+from edge.sources import CameraSource
 from figop_ros.conversions import from_time, to_time
 from figop_ros.geometry import Intrinsics
 from figop_ros.images import Rgb, decode, to_metres, to_rgb

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge.errors import SourceError
-from edge.hands.frame import HandFrame
-from edge.recording import Recording
 from figop_msgs.msg import HandFrame as HandFrameMsg
 from rosgraph_msgs.msg import Clock
 
+from edge.errors import SourceError
+from edge.hands.frame import HandFrame
+from edge.recording import Recording
 from figop_ros.bags import BagReader, is_bag, message_class
 from figop_ros.conversions import to_hand_frame, to_time
 from figop_ros.main import run
@@ -23,6 +23,8 @@ from figop_ros.parameters import Setting, qos_settings
 
 #: seconds between two looks for subscribers, while the player waits for them
 LOOK_S = 0.02
+#: seconds that the player sleeps at most before it looks at its rate again
+STEP_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ class PlayerNode(FigopNode):
             return
         recording = self._recording
         assert recording is not None
-        about = {
+        about: dict[str, Any] = {
             "frame_id": self.p["frame_id"] or "camera_optical_frame",
             "view": recording.view,
             "mirrored": recording.mirrored,
@@ -162,12 +164,15 @@ class PlayerNode(FigopNode):
             offset = (item.t_ns - first) * 1e-9 - self.p["start_s"]
             if offset < 0:
                 continue
-            rate = self.p["rate"]
-            if rate != at_rate:  # changed while playing: from here on
-                began, at_rate = time.monotonic() - (offset / rate if rate else 0.0), rate
-            ahead = began + offset / rate - time.monotonic() if rate else 0.0
-            if self._stop_playing.wait(ahead) if ahead > 0 else self._stop_playing.is_set():
-                return
+            while True:  # in short steps: the rate may change meanwhile
+                rate = self.p["rate"]
+                if rate != at_rate:  # from here on
+                    began, at_rate = time.monotonic() - (offset / rate if rate else 0.0), rate
+                ahead = began + offset / rate - time.monotonic() if rate else 0.0
+                if self._stop_playing.wait(min(ahead, STEP_S)) if ahead > 0 else self._stop_playing.is_set():
+                    return
+                if ahead <= STEP_S:
+                    break
             if self.p["clock.publish"]:
                 self.publish("clock", Clock(clock=to_time(item.t_ns)))
             self.health.arrived()

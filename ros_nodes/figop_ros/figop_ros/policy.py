@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from edge.hands.frame import HandFrame
-from edge.score import CONTACTS, FINGERS, HANDS, MOTIONS, SIDE_DIRECTIONS, SLIDE_DIRECTIONS, TURN_DIRECTIONS
 from figop_msgs.msg import FingerCaption, GestureEvent, MotionTokens
 from figop_msgs.msg import HandFrame as HandFrameMsg
 from numpy.typing import NDArray
 from rclpy.qos import QoSProfile
 
+from edge.hands.frame import HandFrame
+from edge.score import CONTACTS, FINGERS, HANDS, MOTIONS, SIDE_DIRECTIONS, SLIDE_DIRECTIONS, TURN_DIRECTIONS
 from figop_ros.conversions import from_hand_frame, from_tokens
 from figop_ros.tokens import COLUMNS, PARTS, finger_state
 
@@ -105,7 +105,7 @@ def lerobot_features(prefix: str = "observation.figop.") -> dict[str, dict[str, 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Observation:
-    """What is known now. features: every key of FEATURES; t_ns: stamp of the newest hand frame; text: newest caption."""
+    """What is known now: every key of FEATURES; t_ns, stamp of the newest hand frame; text, the newest caption."""
 
     features: Mapping[str, NDArray[Any]]
     t_ns: int = 0

@@ -6,15 +6,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-from edge.errors import SinkError
-from edge.hands.frame import HandFrame
-from edge.recording import Recording
 from figop_msgs.msg import FigopUnit, FingerCaption, GestureEvent, MotionTokens
 from figop_msgs.msg import HandFrame as HandFrameMsg
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import CompressedImage, Image
 
-from figop_ros.bags import BagWriter
+from edge.errors import SinkError
+from edge.hands.frame import HandFrame
+from edge.recording import Recording
+from figop_ros.bags import BagWriter, check_types
 from figop_ros.compat import resolved
 from figop_ros.conversions import from_hand_frame, from_time, view_of
 from figop_ros.main import run
@@ -50,6 +50,9 @@ class RecorderNode(FigopNode):
         *qos_settings("image", "best_effort", 5),
     )
 
+    #: a segment on a slow card takes seconds to write
+    STOP_S = 20.0
+
     def __init__(self, **options: Any) -> None:
         super().__init__("recorder", **options)
 
@@ -63,6 +66,8 @@ class RecorderNode(FigopNode):
         for topic in self._topics:
             if topic not in KINDS:
                 raise SinkError(f"The topic {topic!r} cannot be recorded; choose among {', '.join(KINDS)}.")
+        if self._topics:
+            check_types([_type_name(KINDS[t]) for t in self._topics])
         self._folder = Path(p["folder"]).expanduser()
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -84,16 +89,15 @@ class RecorderNode(FigopNode):
         self._names: dict[str, str] = {}
         for topic in listened:
             self._names[topic] = resolved(self._listen_to(topic))
-        if self._topics:
-            types = {self._names[t]: _type_name(KINDS[t]) for t in self._topics}
-            self._bag = BagWriter(self._free(self._folder / f"{self._name}-bag"), types)
 
-    def deactivate(self) -> None:
+    def finish(self) -> None:
         self._write()
         if self._bag is not None:
             bag, self._bag = self._bag, None
             bag.close()
             self.written.append(bag.path)
+
+    def deactivate(self) -> None:
         for path in self.written:
             self.get_logger().info(f"wrote {path}")
 
@@ -109,7 +113,10 @@ class RecorderNode(FigopNode):
 
     def _work(self, job: tuple[str, Any, int]) -> None:
         topic, message, arrived_ns = job
-        if self._bag is not None and topic in self._topics:
+        if topic in self._topics:
+            if self._bag is None:  # on this thread: SQLite wants one for its whole life
+                types = {self._names[t]: _type_name(KINDS[t]) for t in self._topics}
+                self._bag = BagWriter(self._free(self._folder / f"{self._name}-bag"), types)
             self._bag.write(self._names[topic], arrived_ns, serialize_message(message))
         if topic == "hands" and self.p["npz"]:
             self._keep(message)

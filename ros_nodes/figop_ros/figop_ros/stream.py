@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from edge.errors import SourceError
-from edge.pipeline import Captioner
 from figop_msgs.msg import FigopUnit
 from figop_msgs.msg import HandFrame as HandFrameMsg
 from std_msgs.msg import Header
 
+from edge.errors import SourceError
+from edge.pipeline import Captioner
 from figop_ros.conversions import from_hand_frame, from_time, from_unit, view_of
 from figop_ros.node import FigopNode
 from figop_ros.outputs import Speech, apply_wording
 from figop_ros.parameters import Setting, qos_settings
 
-#: Frames that may wait for the pipeline: a second at 60 fps. It takes 0.3 ms a frame, so that none waits in practice.
+#: Frames that may wait for the pipeline, at least: a second at 60 fps; as many as qos.hands.depth where that is more.
 BACKLOG = 60
 
 STREAM = (
@@ -44,7 +44,7 @@ class StreamNode(FigopNode):
 
     def activate(self) -> None:
         self._sequence = None
-        self.start_worker(self._work, BACKLOG)
+        self.start_worker(self._work, max(BACKLOG, self.p["qos.hands.depth"]))
         self.listen("hands", HandFrameMsg, self._arrived)
 
     def deactivate(self) -> None:

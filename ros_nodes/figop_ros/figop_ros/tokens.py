@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+
 from edge.features import square_pixels
 from edge.figop import Unit
 from edge.hands.frame import Array, HandFrame
 from edge.skeleton import MIDDLE_MCP, TIPS, flexion, palm_length, tip_distances, to_palm
-from numpy.typing import NDArray
 
 LAYOUT = "geometry-1"
 PARTS = ("thumb", "index", "middle", "ring", "pinky", "hand")

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 Job = TypeVar("Job")
@@ -22,8 +23,8 @@ class Worker(Generic[Job]):
     ) -> None:
         self.dropped = 0
         self._handle, self._on_error, self._depth = handle, on_error, depth
-        self._jobs: deque[Job] = deque()
-        self._calls: deque[Callable[[], Any]] = deque()
+        self._work: deque[tuple[bool, Callable[[], Any]]] = deque()  # whether it may be dropped, and what to do
+        self._waiting = 0  # jobs among it
         self._changed = threading.Condition()
         self._stopping = False
         self._busy = False
@@ -35,22 +36,24 @@ class Worker(Generic[Job]):
         with self._changed:
             if self._stopping:
                 return
-            if len(self._jobs) >= self._depth:
-                self._jobs.popleft()
+            if self._waiting >= self._depth:
+                del self._work[next(i for i, (is_job, _) in enumerate(self._work) if is_job)]
                 self.dropped += 1
-            self._jobs.append(job)
+            else:
+                self._waiting += 1
+            self._work.append((True, partial(self._handle, job)))
             self._changed.notify_all()
 
     def call(self, function: Callable[[], Any]) -> None:
-        """Have something done on the worker's thread, before the jobs that wait; never dropped."""
+        """Have something done on the worker's thread, after the jobs that wait; never dropped."""
         with self._changed:
-            self._calls.append(function)
+            self._work.append((False, function))
             self._changed.notify_all()
 
     def idle(self, timeout_s: float) -> bool:
         """Wait until nothing is left to do; False when the time is over."""
         with self._changed:
-            return self._changed.wait_for(lambda: not (self._jobs or self._calls or self._busy), timeout_s)
+            return self._changed.wait_for(lambda: not (self._work or self._busy), timeout_s)
 
     def stop(self, timeout_s: float = 0.8) -> bool:
         """Finish what waits, then end the thread; False when it did not end in time (what waits is then dropped)."""
@@ -61,8 +64,9 @@ class Worker(Generic[Job]):
         self._thread.join(timeout_s)
         if self._thread.is_alive():
             with self._changed:
-                self.dropped += len(self._jobs)
-                self._jobs.clear()
+                self.dropped += self._waiting
+                self._work.clear()
+                self._waiting = 0
             self._thread.join(max(0.0, end - time.monotonic()))
         return not self._thread.is_alive()
 
@@ -71,14 +75,11 @@ class Worker(Generic[Job]):
             with self._changed:
                 self._busy = False
                 self._changed.notify_all()
-                self._changed.wait_for(lambda: self._jobs or self._calls or self._stopping)
-                if self._calls:
-                    work: Callable[[], Any] = self._calls.popleft()
-                elif self._jobs:
-                    job = self._jobs.popleft()
-                    work = lambda job=job: self._handle(job)  # noqa: E731
-                else:
+                self._changed.wait_for(lambda: self._work or self._stopping)
+                if not self._work:
                     return
+                is_job, work = self._work.popleft()
+                self._waiting -= is_job
                 self._busy = True
             try:
                 work()

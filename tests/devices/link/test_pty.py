@@ -16,7 +16,7 @@ from devices.link.port import Address, SerialPort
 from devices.link.reliable import Outcome
 from devices.link.session import LinkState
 from devices.link.table import LinkError, Message
-from tests.devices.link.conftest import ON_PTYS
+from tests.devices.link.conftest import ON_PTYS, ROOT
 
 pytestmark = ON_PTYS
 PATIENCE = 30.0  # a deadline for conditions on a machine that may be busy, never a wait
@@ -242,3 +242,54 @@ def test_ten_minutes_of_noise_lose_nothing():
     assert row["failed"] <= FAILED_BAR * row["submitted"]
     assert row["here_add_up"]
     assert row["there_add_up"]
+
+
+def test_a_replay_is_told_to_a_board(cable, board, monkeypatch, capsys, tmp_path):
+    """`figop replay RECORDING --serial PORT`: the board hears the very gestures of the events, and the last caption."""
+    from devices.link.sink import SerialSink
+    from edge import cli
+    from edge.verbs import common
+
+    def opened(kind, where, live):
+        link = Link(Address.parse(where))
+        link.start(PATIENCE)
+        return SerialSink(link, live=live, tell=lambda _: None, let_go=Link.close)
+
+    monkeypatch.setattr(common, "open_sink", opened)
+    recording = ROOT / "tests" / "golden" / "right_facing.npz"
+    said = tmp_path / "events.jsonl"
+    args = [
+        "replay",
+        str(recording),
+        "--bundle",
+        "figop-rules",
+        "--serial",
+        str(cable.link_path),
+        "--events",
+        str(said),
+    ]
+    code = cli.main(args)
+    board.end()
+    rows = [json.loads(line) for line in said.read_text().splitlines()]
+    ends = [r["event"] for r in rows if r["type"] == "gesture_end" and r["confidence"] > 0]
+    heard = [(g["hand"], g["motion"], g["start_ms"]) for g in board.of("gesture") if g["phase"] == "end"]
+    told = [(e["hand"], e["motion"], round(e["start"] * 1000)) for e in ends]
+    assert told
+    if code == 0:
+        assert heard == told
+        captions = [r["text"] for r in rows if r["type"] == "caption" and r["final"]]
+        assert board.of("caption")[-1]["text"] == captions[-1]
+    else:  # a machine so busy that acknowledgements took 2 s: then it was said
+        assert "did not acknowledge" in capsys.readouterr().err
+        assert set(heard) <= set(told)
+
+
+def test_a_monitor_prints_what_it_hears():
+    from devices.link.cli import _line
+
+    assert json.loads(_line(LinkState("up"), as_json=True)) == {"type": "state", "state": "up", "why": ""}
+    assert "Hallo" in _line(LinkCaption("Hallo"), as_json=False)
+    row = json.loads(_line(Message("gesture", {**event(3).values, "number": 0, "behind": 0}), as_json=True))
+    assert row["type"].startswith("gesture_")
+    assert row["event"]["motion"] == event(3)["motion"]
+    assert json.loads(_line(Outcome(1, True, "", 0.1, 1), as_json=True))["type"] == "outcome"

@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch", reason="training and export need the train 
 
 from edge.captioner import BEGIN, END, UNIT_TICKS, TokenCaptioner  # noqa: E402
 from edge.encoder import FrameEncoder  # noqa: E402
-from edge.model_features import PARTS, WIDTH  # noqa: E402
+from edge.model_features import WIDTH  # noqa: E402
 from edge.narrator import vocabulary  # noqa: E402
 from edge.runtime import open_session  # noqa: E402
 from edge.targets import SLOT_WIDTH, SLOTS  # noqa: E402

@@ -1,0 +1,187 @@
+"""The hand networks for a bundle: quantised where that passes on crops, else mixed, else lite, else as they are.
+
+Calibrated on rendered crops only. What passes here is measured on real pictures and video by `quant.hands_bench`;
+no threshold comes from there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.hands.networks import LANDMARK, PALM, WHEEL, locate_networks
+from edge.hands.palm import decode
+from edge.runtime import open_session
+from edge.runtime.session import Session
+from edge.skeleton import MIDDLE_MCP, WRIST
+from quant.crops import FILES, Crops, as_input
+from quant.feeds import RUNTIMES, Feed
+from quant.handnets import folded
+from quant.handonnx import to_onnx
+from quant.recipe import Gate, Recipe
+from quant.variants import FORMATS
+
+Progress = Callable[[str], None]
+ROLES = ("palm", "landmark")
+#: Correlation of the shared feature, which the keyframe token is made of, below which it is another feature.
+FEATURE_BAR = 0.95
+#: Share of verification pictures in which the palm network must find the same hands.
+PALMS_BAR = 0.95
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Attempt:
+    """One way to store a network. figures: against the float one, on verification crops."""
+
+    role: str
+    name: str
+    scheme: str
+    data: bytes
+    origin: str
+    figures: Mapping[str, float]
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hands:
+    """The networks for a bundle. report: what was tried, and why each was chosen."""
+
+    graphs: Mapping[str, bytes]
+    schemes: Mapping[str, str]
+    origins: Mapping[str, str]
+    report: Mapping[str, Any]
+    appearance_digest: str
+
+
+def export_hands(format: str, recipe: Recipe, progress: Progress = lambda text: None) -> Hands:
+    """Both networks in a format; the first attempt that passes the gate wins; the float network does."""
+    calibration, verification = Crops.load(FILES["calibration"]), Crops.load(FILES["verification"])
+    won: dict[str, Attempt] = {}
+    networks: dict[str, Any] = {}
+    for role in ROLES:
+        tried: list[Attempt] = []
+        for name, variant, tried_recipe in attempts(role, recipe):
+            progress(f"{role} network: {name}")
+            tried.append(attempt(role, name, variant, tried_recipe, format, calibration, verification, recipe.gate))
+            if tried[-1].passed:
+                break
+        won[role] = tried[-1]
+        failed = [f"{a.name} failed" for a in tried[:-1]]
+        figures = {a.name: dict(a.figures) for a in tried}
+        because = f", because {', '.join(failed)}" if failed else ""
+        why = f"{won[role].name} ({len(won[role].data) / 1e6:.1f} MB){because}."
+        networks[role] = {"chosen": won[role].name, "why": why, "tried": figures}
+    return Hands(
+        {role: a.data for role, a in won.items()},
+        {role: a.scheme for role, a in won.items()},
+        {role: a.origin for role, a in won.items()},
+        {"networks": networks, "calibration_sha256": calibration.digest, "verification_sha256": verification.digest},
+        hashlib.sha256(won["landmark"].data).hexdigest(),
+    )
+
+
+def attempts(role: str, recipe: Recipe) -> list[tuple[str, str, Recipe]]:
+    """(name, variant of the network, recipe) in the order in which they are tried."""
+    scheme = recipe.scheme(role)
+    as_is = Recipe.parse("float32" if scheme.kind == "float32" else "float16")
+    out: list[tuple[str, str, Recipe]] = []
+    if scheme.kind not in ("float32", "float16"):
+        out.append((f"full {scheme}", "full", recipe))
+        if role == "landmark":
+            out.append((f"lite {scheme}", "lite", recipe))
+    return [*out, (f"full {as_is.name}", "full", as_is)]
+
+
+def attempt(
+    role: str, name: str, variant: str, recipe: Recipe, format: str, calibration: Crops, verification: Crops, gate: Gate
+) -> Attempt:
+    """Convert one network and compare it with the full float one."""
+    wanted, data = network(role, "full", "tflite"), network(role, variant, format)
+    scheme = recipe.scheme(role)
+    feeds = feeds_for(role, data, format, calibration) if scheme.needs_calibration else ()
+    made = FORMATS[format](data, role, recipe, feeds)
+    if format == "tflite" and scheme.kind == "float16" and role == "palm":
+        made = original(role, variant)  # which has float16 weights already
+    compare = compare_landmarks if role == "landmark" else compare_palms
+    figures = compare(open_session(wanted), open_session(made, RUNTIMES[format]), getattr(verification, role))
+    same = scheme.kind in ("float32", "float16") and variant == "full"
+    row = (PALM if role == "palm" else LANDMARK)[variant]
+    origin = f"{WHEEL} (PyPI), {row.member}, sha256 {row.sha256[:16]}..., {recipe.name}"
+    return Attempt(role, name, str(scheme), made, origin, figures, same or passes(role, figures, gate))
+
+
+def passes(role: str, figures: Mapping[str, float], gate: Gate) -> bool:
+    """Whether a network is near enough to the float one."""
+    if role == "palm":
+        return figures["found_equal"] >= PALMS_BAR and figures["points_p95"] <= gate.landmark_p95
+    near = figures["error_median"] <= gate.landmark_median and figures["error_p95"] <= gate.landmark_p95
+    return near and figures["presence_equal"] >= PALMS_BAR
+
+
+def original(role: str, variant: str) -> bytes:
+    """A network as Google made it."""
+    return locate_networks(variant).load()[ROLES.index(role)]
+
+
+def network(role: str, variant: str, format: str) -> bytes:
+    """A network, folded; the landmark network with its shared feature as last output."""
+    data = folded(original(role, variant), feature=role == "landmark")
+    return to_onnx(data) if format == "onnx" else data
+
+
+def feeds_for(role: str, data: bytes, format: str, crops: Crops) -> list[Feed]:
+    """Calibration feeds for a network."""
+    session = open_session(data, RUNTIMES[format])
+    name = session.inputs[0].name
+    session.close()
+    return [{name: picture} for picture in as_input(getattr(crops, role))]
+
+
+def compare_landmarks(wanted: Session, found: Session, crops: NDArray[np.uint8]) -> dict[str, float]:
+    """Landmark error added (palm lengths), presence by the tracker's threshold, and the shared feature."""
+    errors, presence, likeness = [], [], []
+    for picture in as_input(crops):
+        a, b = (list(s.run({s.inputs[0].name: picture}).values()) for s in (wanted, found))
+        presence.append((a[1][0, 0] >= 0.5) == (b[1][0, 0] >= 0.5))
+        if a[1][0, 0] < 0.5:
+            continue
+        errors.append(landmark_error(a[0].reshape(21, 3), b[0].reshape(21, 3)))
+        if len(b) > 4 and a[4].shape == b[4].shape:
+            likeness.append(float(np.corrcoef(a[4][0], b[4][0])[0, 1]))
+    median, p95 = np.percentile(errors, [50, 95]) if errors else (np.inf, np.inf)
+    out = {"crops": float(len(errors)), "error_median": float(median), "error_p95": float(p95)}
+    out |= {"presence_equal": float(np.mean(presence))}
+    out |= {"feature_correlation_least": min(likeness)} if likeness else {}
+    return {key: round(value, 5) for key, value in out.items()}
+
+
+def landmark_error(wanted: NDArray[Any], found: NDArray[Any]) -> float:
+    """Mean distance in the picture, palm lengths of the first."""
+    palm = float(np.linalg.norm(wanted[MIDDLE_MCP, :2] - wanted[WRIST, :2]))
+    return float(np.linalg.norm(wanted[:, :2] - found[:, :2], axis=1).mean()) / max(palm, 1e-6)
+
+
+def compare_palms(wanted: Session, found: Session, crops: NDArray[np.uint8]) -> dict[str, float]:
+    """Hands found by both, and how far their points are apart, palm lengths."""
+    same, apart = [], []
+    for picture in as_input(crops):
+        a, b = (_palms(s, picture) for s in (wanted, found))
+        same.append(len(a) == len(b))
+        for one in a:
+            near = min((float(np.linalg.norm(one.points - o.points, axis=1).mean()) for o in b), default=np.inf)
+            palm = float(np.linalg.norm(one.points[2] - one.points[0]))
+            apart.append(near / max(palm, 1e-6))
+    median, p95 = np.percentile(apart, [50, 95]) if apart else (np.inf, np.inf)
+    out = {"pictures": float(len(same)), "found_equal": float(np.mean(same)), "points_median": float(median)}
+    return {key: round(min(value, 1e3), 5) for key, value in (out | {"points_p95": float(p95)}).items()}
+
+
+def _palms(session: Session, picture: NDArray[np.float32]) -> Sequence[Any]:
+    out = session.run({session.inputs[0].name: picture})
+    by_width = {value.shape[-1]: value for value in out.values()}
+    return decode(by_width[18][0], by_width[1][0, :, 0], float(picture.shape[1]), 0.0, 0.0)

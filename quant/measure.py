@@ -1,0 +1,166 @@
+"""Every int8 figure of the student in one command: `python -m quant.measure -o results/int8.json`.
+
+For both runtimes: what the int8 bundle loses (golden recordings, verification recordings and, with --clips, rendered
+test clips that the tracker saw), bytes, and processor time of float, fp16 and int8 graphs and of the whole caption
+path, by turns in one process. Times are of this machine and decide for no other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from devices.bench import host
+from devices.bench_hands import pin
+from edge.bundle import STUDENT_GRAPHS, Bundle
+from edge.files import write_whole
+from edge.provenance import shown
+from edge.recording import Recording
+from edge.runtime import open_session
+from edge.score import FingerEvent
+from export.judge.judge import Judgement, Line, judge
+from quant.calibrate import load
+from quant.compare import VERIFICATION, Decoder, Material, Reference, compare, listen
+from quant.feeds import RUNTIMES, Feed
+from quant.recipe import Recipe
+from quant.variants import quantised
+
+GOLDEN = Path(__file__).resolve().parents[1] / "tests" / "golden"
+PRECISIONS = ("float32", "float16", "mixed_w8c_a8")
+#: Timed runs of a graph and of a caption, and how many at a stretch.
+_RUNS, _CAPTIONS, _TURN = 200, 8, 10
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m quant.measure", description=__doc__)
+    parser.add_argument("--bundle", default="figop-base")
+    parser.add_argument("--recipe", default="mixed_w8c_a8")
+    parser.add_argument("--clips", type=Path, help="folder of rendered test clips (`export.sim.clips`)")
+    parser.add_argument("--cache", type=Path, help="what the tracker saw of them (`figop eval captions --cache`)")
+    parser.add_argument("--limit", type=int, help="at most so many clips")
+    parser.add_argument("-o", "--output", type=Path)
+    args = parser.parse_args(argv)
+    core = pin(None)
+    base, recipe = Bundle.open(args.bundle), Recipe.load(args.recipe)
+    feeds = load(not_in=VERIFICATION).feeds(base)
+    made = {
+        p: {f: quantised(base, Recipe.load(p), f, feeds) for f in RUNTIMES}
+        for p in dict.fromkeys((*PRECISIONS, recipe.name))
+    }
+    quality, times = {}, {}
+    for format in RUNTIMES:
+        int8 = made[recipe.name][format]
+        quality[format] = {
+            name: compare(Reference.of(base, Material.load([folder]), format), int8, format, recipe.gate).to_dict()
+            for name, folder in (("golden", GOLDEN), ("verification", VERIFICATION))
+        }
+        times[format] = graph_times({p: made[p][format] for p in PRECISIONS}, format, feeds)
+    rendered = f1_on(base, made[recipe.name], args.clips, args.cache, args.limit) if args.clips and args.cache else None
+    sizes = {f: sum(len(made[recipe.name][f].graph(r, f)) for r in STUDENT_GRAPHS) for f in RUNTIMES}
+    runtimes = both_runtimes(base)
+    tokens = {f: q["golden"]["figures"]["caption_tokens_equal"] for f, q in quality.items()}
+    bars = {
+        **{f"caption tokens equal on the golden set >= 97 % ({f})": t >= 0.97 for f, t in tokens.items()},
+        **{f"int8 graphs <= 4 MB without hand networks ({f})": size <= 4e6 for f, size in sizes.items()},
+        "float bundles say the same in both runtimes, token by token": runtimes,
+    }
+    for format, row in (rendered or {}).items():
+        bars[f"event F1 lost on rendered-and-tracked clips <= 1 point ({format})"] = row["lost"] <= 0.01
+    result = {
+        "bench": "int8", "command": command(args), "bundle": base.name, "weights": base.weights_digest,
+        "recipe": recipe.name, "bytes_of_graphs": sizes, "quality": quality, "rendered_and_tracked": rendered,
+        "cpu_ms": times, "core": core, "bars": bars, "host": host(),
+    }  # fmt: skip
+    text = json.dumps(result, indent=1) + "\n"
+    if args.output:
+        write_whole(args.output, text.encode())
+    print(json.dumps({"bars": bars, "rendered": rendered, "cpu_ms": times}, indent=1))
+    return 0
+
+
+def graph_times(made: Mapping[str, Bundle], format: str, feeds: Mapping[str, Sequence[Feed]]) -> dict[str, Any]:
+    """Median processor milliseconds by graph and precision, and of a caption of the longest length."""
+    out: dict[str, Any] = {}
+    for role in STUDENT_GRAPHS:
+        sessions = {p: open_session(b.graph(role, format), RUNTIMES[format]) for p, b in made.items()}
+        feed = feeds[role][0]
+        runs = {p: partial(s.run, feed) for p, s in sessions.items()}
+        out[role] = by_turns(runs, _RUNS, _TURN)
+    reference = Reference.of(made["float32"], Material(load().recordings[:2], ""), format)
+    phrase = reference.ear.phrases[0]
+    decoders = {p: Decoder(b, format) for p, b in made.items()}
+    out["caption of the longest length"] = by_turns(
+        {p: partial(d.words, phrase) for p, d in decoders.items()}, _CAPTIONS, 1
+    )
+    for row in out.values():
+        row["int8_speedup"] = round(row["float32"] / row["mixed_w8c_a8"], 3)
+    return out
+
+
+def by_turns(runs: Mapping[str, Callable[[], Any]], count: int, turn: int) -> dict[str, float]:
+    """Median processor milliseconds of each, run by turns so that whatever else happens falls on all."""
+    spent: dict[str, list[float]] = {name: [] for name in runs}
+    for call in runs.values():
+        call()
+    for _ in range(count // turn):
+        for name, call in runs.items():
+            for _ in range(turn):
+                start = time.process_time()
+                call()
+                spent[name].append((time.process_time() - start) * 1e3)
+    return {name: round(float(np.median(values)), 4) for name, values in spent.items()}
+
+
+def f1_on(
+    base: Bundle, int8: Mapping[str, Bundle], clips: Path, cache: Path, limit: int | None
+) -> dict[str, dict[str, float]]:
+    """F1 of final captions of float and int8 bundles on tracked clips with their truth."""
+    pairs = [(p, cache / f"{p.stem}.tracked.npz") for p in sorted(clips.glob("*.npz"))]
+    pairs = [(truth, seen) for truth, seen in pairs if seen.is_file()][:limit]
+    out: dict[str, dict[str, float]] = {}
+    for format, bundle in int8.items():
+        totals = [Judgement(), Judgement()]
+        for truth, seen in pairs:
+            score = tuple(FingerEvent.from_dict(row) for row in json.loads(Recording.load(truth).score_json))
+            for which, one in enumerate((base, bundle)):
+                rows = listen(one, Recording.load(seen), format).rows
+                said = [r for r in rows if r["type"] == "caption" and r["final"] and r["text"]]
+                totals[which] += judge(score, [Line(r["text"], r["t_start"], r["t_end"]) for r in said])
+        before, after = (t.f1 for t in totals)
+        out[format] = {
+            "clips": len(pairs),
+            "float": round(before, 4),
+            "int8": round(after, 4),
+            "lost": round(before - after, 4),
+        }
+    return out
+
+
+def both_runtimes(base: Bundle) -> bool:
+    """Whether the float graphs say the same in LiteRT and ONNX Runtime on the golden recordings."""
+
+    def plain(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        return [{k: v for k, v in r.items() if k not in ("confidence", "score", "event")} for r in rows]
+
+    recordings = Material.load([GOLDEN]).recordings
+    return all(plain(listen(base, r, "tflite").rows) == plain(listen(base, r, "onnx").rows) for r in recordings)
+
+
+def command(args: argparse.Namespace) -> str:
+    """The command again, without this machine's folders."""
+    words = ["python -m quant.measure"]
+    for name in ("clips", "cache"):
+        words += [f"--{name} {shown(getattr(args, name))}"] if getattr(args, name) else []
+    return " ".join(words + ([f"--limit {args.limit}"] if args.limit else []))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
