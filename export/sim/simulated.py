@@ -30,7 +30,7 @@ SIZE = (640, 640)
 def seen(program: Program, *, exact: bool = False) -> Recording:
     """What the fitted tracker, or a perfect one, sees of a program. Raises FigopError where the hand cannot do it."""
     scene = scene_of(program)
-    rng = np.random.default_rng((program.seed, 5))
+    rng = np.random.default_rng(program.seed)  # as it was checked and is rendered
     kept, plans = feasible([scene], rng)
     if not kept:
         raise FigopError(f"The program of seed {program.seed} cannot be performed.")
