@@ -115,6 +115,17 @@ results-real: networks
 	@$(IN_TEST) figop bench hands --video $(HAND_VIDEO) --max-hands 2 -o results/tracker_two_hands.json
 	@$(IN_TEST) figop bench stages --video $(HAND_VIDEO) -o results/stages.json
 
+# Pictures for testing only, outside the repository as the video is.
+HAND_PICTURES ?= ../shared/data/mmpose_hand_samples
+
+.PHONY: results-int8
+results-int8: networks ## measure int8 anew: what it loses, bytes, times, hand networks (needs extra export)
+	@$(TEST_VENV)/bin/python $(PIP) -q -e '.[dev,export,signing]'
+	@$(IN_TEST) python -m quant.measure --clips out/test-clips --cache out/tracked -o results/int8.json
+	@if [ -f "$(HAND_VIDEO)" ]; then $(IN_TEST) python -m quant.hands_bench --video $(HAND_VIDEO) \
+		--pictures $(HAND_PICTURES) --vs mediapipe -o results/int8_hands.json; fi
+	@$(IN_TEST) python -m quant.measure_export -o results/export.json
+
 .PHONY: arm64-check
 arm64-check: $(TESTING) ## exported bundles on emulated ARM (10 minutes; needs apt's debootstrap and qemu-user-static)
 	@$(TEST_VENV)/bin/python $(PIP) -q -e '.[dev,export]'

@@ -80,7 +80,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     ros = add_kind(kinds)
     ros.set_defaults(run=run_ros)
 
-    for parser in (hands, second, stages, student, install, serial, ros):
+    precision = kinds.add_parser("precision", help="float, fp16 and int8 graphs side by side, both runtimes, by turns")
+    precision.add_argument("--bundle", default="figop-base", help="a float bundle (default %(default)s)")
+    precision.set_defaults(run=run_precision)
+
+    for parser in (hands, second, stages, student, install, serial, ros, precision):
         parser.add_argument("--core", type=int, default=None, help="run on this core (default: the last one)")
         parser.add_argument("--check", action="store_true", help="exit with 1 unless the bars hold")
         parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -158,6 +162,15 @@ def run_install(args: argparse.Namespace) -> int:
         f"demo <= {DEMO_BAR_S} s": row["demo_s"] <= DEMO_BAR_S,
     }
     return _report(args, {"bench": "install", **row}, bars, None)
+
+
+def run_precision(args: argparse.Namespace) -> int:
+    """`figop bench precision`."""
+    from quant.measure import by_precision  # quantizers, which the other benches do without
+
+    core = pin(args.core)
+    row = by_precision(Bundle.open(args.bundle))
+    return _report(args, {"bench": "precision", **row}, {}, core)
 
 
 def run_serial(args: argparse.Namespace) -> int:

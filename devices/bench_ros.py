@@ -87,7 +87,9 @@ class RosBench:
             sys.path.insert(0, str(_NODES))
         for module in ("rclpy", "figop_msgs", "figop_ros"):
             if importlib.util.find_spec(module) is None:
-                raise RuntimeUnavailable(f"This environment has no {module}: run `make ros`, or source a ROS workspace.")
+                raise RuntimeUnavailable(
+                    f"This environment has no {module}: run `make ros`, or source a ROS workspace."
+                )
         os.environ.setdefault("ROS_DOMAIN_ID", str(20 + os.getpid() % 80))
         os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
         import rclpy
@@ -217,7 +219,14 @@ class RosBench:
 
     @contextmanager
     def _process(self, name: str, *words: str, autostart: bool = True) -> Iterator[subprocess.Popen[bytes]]:
-        command = [sys.executable, "-m", f"figop_ros.{name}", "--ros-args", "-p", f"autostart:={str(autostart).lower()}"]
+        command = [
+            sys.executable,
+            "-m",
+            f"figop_ros.{name}",
+            "--ros-args",
+            "-p",
+            f"autostart:={str(autostart).lower()}",
+        ]
         path = os.pathsep.join((str(_NODES), str(_NODES.parents[1]), os.environ.get("PYTHONPATH", "")))
         log = None if os.environ.get("FIGOP_BENCH_LOG") else subprocess.DEVNULL
         process = subprocess.Popen([*command, *words], env={**os.environ, "PYTHONPATH": path}, stdout=log, stderr=log)
@@ -248,7 +257,10 @@ class RosBench:
         """(arrival, message) of all that comes; returns once the publisher is there."""
         heard: list[tuple[float, Any]] = []
         self._node.create_subscription(
-            getattr(self._messages, kind), topic, lambda m: heard.append((time.perf_counter(), m)), self._qos(100, "RELIABLE")
+            getattr(self._messages, kind),
+            topic,
+            lambda m: heard.append((time.perf_counter(), m)),
+            self._qos(100, "RELIABLE"),
         )
         self._wait(lambda: self._node.count_publishers(topic), topic)
         return heard

@@ -2,6 +2,10 @@
 
 What a text can say of a score is `said(score)`: order and simultaneity instead of seconds, fingers that do the
 same at the same time merged. parse(narrate(score)) == said(score), in every style, language and paraphrase.
+
+The plain descriptive wording of a language with a trained captioner (`"captioner": true` in its data file) is the
+captioner's register: its weights hold these words and sentences, so they stay as they are. Every other style and
+detail is free to speak better.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ import numpy as np
 
 from edge.errors import ScoreError
 from edge.language.parser import not_understood, parse
-from edge.language.resource import Language, load
+from edge.language.resource import Language, load, spoken
 from edge.score import FINGERS, HANDS, MOTIONS, FingerEvent, Score, check
 
 __all__ = [
@@ -96,6 +100,8 @@ class _Writer:
     def __init__(self, language: Language, style: str, detail: str, rng: np.random.Generator | None) -> None:
         self.language, self.style, self.detail, self.rng = language, STYLES[style], detail, rng
         self.data = language.data
+        self.turns = 0
+        self.free = not (language.captioner and style == "descriptive" and detail == "normal")
 
     def pick(self, options: Sequence[_T]) -> _T:
         if self.rng is None or len(options) == 1:
@@ -103,7 +109,15 @@ class _Writer:
         return options[int(self.rng.integers(len(options)))]
 
     def phrase(self, options: Iterable[str]) -> str:
-        return self.pick([p for p in options if not p.startswith("~")])
+        return self.pick(spoken(options, free=self.free))
+
+    def turn(self, options: Iterable[str]) -> str:
+        """As `phrase`; outside the captioner's register the plain wording takes turns between the first two."""
+        said = spoken(options, free=self.free)
+        if self.rng is not None or not self.free:
+            return self.pick(said)
+        self.turns += 1
+        return said[(self.turns - 1) % min(2, len(said))]
 
     def chance(self, p: float) -> bool:
         """A coin for paraphrases; never without rng."""
@@ -127,7 +141,7 @@ class _Writer:
         hand = "" if both else self.phrase(self.data["hands"][hands[0]])
         if not fingers:
             return self.phrase(who["hands" if both else "hand"]).format(hand=hand)
-        sets = [p for p in self.data["finger_sets"].get(" ".join(fingers), ()) if not p.startswith("~")]
+        sets = spoken(self.data["finger_sets"].get(" ".join(fingers), ()), free=self.free)
         if sets and not self.chance(0.3):
             return self.phrase(who["set_of_both" if both else "set"]).format(hand=hand, set=self.pick(sets))
         if not both:
@@ -140,9 +154,10 @@ class _Writer:
         if self.detail == "short":
             extent = speed = ""
         else:
-            all_said = self.detail == "detailed"
-            extent = event.extent if all_said or event.extent != "full" else ""
-            speed = event.speed if all_said or event.speed != "normal" else ""
+            # what is usual is said only in full detail, and of motions of which it can be said
+            usual = self.data["usual"] if self.detail == "detailed" else {"extent": (), "speed": ()}
+            extent = event.extent if event.extent != "full" or event.motion in usual["extent"] else ""
+            speed = event.speed if event.speed != "normal" or event.motion in usual["speed"] else ""
         data = self.data
         times = ""
         if event.repeat > 1:
@@ -150,7 +165,7 @@ class _Writer:
             numbers = data["numbers"]
             number = numbers[event.repeat] if event.repeat < len(numbers) else str(event.repeat)
             times = self.phrase(exact or data["repeats"]["many"]).format(number=number)
-        before = [p for p in data["speeds"][speed]["before"] if not p.startswith("~")] if speed else []
+        before = spoken(data["speeds"][speed]["before"], free=self.free) if speed else []
         after = data["speeds"][speed]["after"] if speed else []
         early = early and bool(before) and not self.chance(0.4)
         return (
@@ -167,9 +182,13 @@ class _Writer:
         before: _Shown | None,
         *,
         elide: bool,
+        refer: bool = False,
         early_speed: bool = True,
     ) -> tuple[str, _Shown]:
-        """One clause and what it showed as its subject; `elide`: the subject may be left out where it is the same."""
+        """One clause and what it showed as its subject.
+
+        Where the subject is the same as before, `elide` = it may be left out, `refer` = a pronoun may stand for it.
+        """
         early, extent, late, times = self.manner(event, early=early_speed)
         plain = not (early or extent or late or times)
         key = (event.motion, self.style, event.contact, event.direction, plain)
@@ -177,20 +196,27 @@ class _Writer:
         if not options:
             raise ScoreError(f"The language {self.language.code!r} has no words for {label(event)}.")
         # whole-hand events cannot show the thumb among their fingers
-        options = [t for t in options if not t.thumb or event.fingers]
-        template = self.pick(options)
+        options = [t for t in options if (not t.thumb or event.fingers) and (self.free or not t.free)]
+        template = self.pick(sorted(options, key=lambda t: not t.free) if self.free else options)
         shown = tuple(f for f in FINGERS if f in event.fingers or (template.thumb and f == "thumb"))
         now: _Shown = (hands, shown)
         many = len(hands) > 1 or len(shown) > 1
-        same = before == now and (elide or self.style == "tells") and not self.chance(0.2)
+        same = before == now and (elide or refer or self.style == "tells") and not self.chance(0.2)
         who = self.who(hands, shown)
         if same:
-            who = "" if self.style == "says" else self.phrase(self.data["who"]["same_many" if many else "same_one"])
+            number, pronouns = "many" if many else "one", self.data["who"]
+            if self.style == "tells":
+                who = self.phrase(pronouns[f"same_{number}"])
+            else:  # a language without pronouns for it leaves the subject out
+                who = self.phrase(pronouns.get(f"subject_{number}", [""])) if refer else ""
         do = self.language.inflect(template.text, many=many, base=self.style == "tells").format(
             who=who,
             contact=self.phrase(self.data["contacts"][event.contact]) if event.contact else "",
             direction=self.phrase(self.data["directions"][event.direction]) if "{direction}" in template.text else "",
+            extent=extent,
         )
+        if "{extent}" in template.text:
+            extent = ""
         frame = self.language.frames[self.style][0 if early else 1]
         text = frame.format(who=who, before=early, do=do, extent=extent, after=late, repeat=times)
         return text, now
@@ -203,14 +229,23 @@ class _Writer:
         joins = self.data["joins"][self.style]
         if len(groups) == 1:
             return self.clause(*groups[0], before, elide=elide)
-        lead = lead and self.chance(0.3)
+        lead = lead and bool(joins["lead"]) and self.chance(0.3)
         # "While you A, quickly B": without its comma "quickly" would go with A
         late = lead and self.style == "tells"
-        clauses = [self.clause(hands, event, None, elide=False, early_speed=not late)[0] for hands, event in groups]
+        clauses: list[str] = []
+        # who is meant twice in a step is named once; "and" needs a name, or it would begin another step
+        last = before if self.free else None
+        for k, (hands, event) in enumerate(groups):
+            text, now = self.clause(
+                hands, event, last, elide=elide and k == 0, refer=k == 1, early_speed=not late
+            )  # fmt: skip
+            clauses.append(text)
+            last = now if self.free and k == 0 else None
         if lead:
-            text = f"{self.phrase(joins['lead'])} {clauses[0]} {self.data['comma']} {clauses[1]}"
+            end = self.data.get("lead_end", self.data["comma"])
+            text = f"{self.phrase(joins['lead'])} {clauses[0]} {end} {clauses[1]}"
         else:
-            text = f"{clauses[0]} {self.phrase(joins['while'])} {clauses[1]}"
+            text = f"{clauses[0]} {self.turn(joins['while'])} {clauses[1]}"
         for clause in clauses[2:]:
             text += f" {self.phrase(joins['also'])} {clause}"
         return text, None
@@ -233,6 +268,7 @@ class _Writer:
                 else:
                     options = joins["last" if last and not self.chance(0.3) else "new"]
                     # the plain wording takes turns, so that not every sentence begins alike
+                    options = spoken(options, free=self.free)
                     join = self.pick(options) if self.rng is not None else options[breaks % len(options)]
                     breaks, in_sentence = breaks + 1, 0
             clauses, before = self.step(row, before, elide=elide, lead=not elide)
@@ -298,7 +334,8 @@ def narrate(
 
 def describe(event: FingerEvent, language: str = "en") -> str:
     """An event in a few words, for lists and overlays: "right thumb and index finger pinch"."""
-    return " ".join(w for w in words(narrate((event,), detail="short", language=language), language)[:-1])
+    text = text_of(words(narrate((event,), detail="short", language=language), language)[:-1], language)
+    return text[:1].lower() + text[1:]
 
 
 def label(event: FingerEvent) -> str:
@@ -315,9 +352,12 @@ def label(event: FingerEvent) -> str:
     return "_".join(parts)
 
 
-def vocabulary(language: str = "en") -> list[str]:
-    """Every word, stop and digit that a narration can hold, sorted: the token list of a learned captioner."""
-    return load(language).vocabulary()
+def vocabulary(language: str = "en", *, free: bool = False) -> list[str]:
+    """Every word, stop and digit of the plain register, sorted: the token list of a learned captioner.
+
+    It is baked into trained weights. `free` adds what the other styles and details say.
+    """
+    return load(language).vocabulary(free=free)
 
 
 def words(text: str, language: str = "en") -> list[str]:

@@ -254,6 +254,51 @@ def others(folder: Path) -> list[str]:
             f"{path['peak_rss_mb']:.0f} MB; predicted times of graphs left out err by {row['model']['left_out_error_median']:.0%} "
             "in the median. Predictions for boards: `figop plan`."
         )
+    if row := load("int8", folder):
+        for format, label in (("tflite", "LiteRT"), ("onnx", "ONNX Runtime")):
+            golden = row["quality"][format]["golden"]["figures"]
+            times, f1 = row["cpu_ms"][format], (row["rendered_and_tracked"] or {}).get(format)
+            lost = f", event F1 lost on {f1['clips']} rendered clips {f1['lost']:+.3f}" if f1 else ""
+            out.append(
+                f"- int8 on {label} (`{row['recipe']}`): {golden['caption_tokens_equal']:.1%} of caption words equal on "
+                f"the golden set{lost}; graphs {row['bytes_of_graphs'][format] / 1e6:.2f} MB; against float, processor "
+                f"time, encoder {times['encoder']['int8_speedup']:.2f}x, longest caption "
+                f"{times['caption of the longest length']['int8_speedup']:.2f}x."
+            )
+    if row := load("int8_hands", folder):
+        for format, label in (("tflite", "LiteRT"), ("onnx", "ONNX Runtime")):
+            net = row["networks"][format]
+            added = "; ".join(
+                f"{name} {e['error_median']:.2%} median, {e['error_p95']:.2%} p95" for name, e in net["added"].items()
+            )
+            out.append(
+                f"- Landmark network in int8 on {label}: {net['cpu_ms']['speedup']:.2f}x of float, "
+                f"{net['bytes']['landmark'] / 1e6:.1f} MB, error added in palm lengths: {added}."
+            )
+        if tracker := row.get("tracker"):
+            out.append(
+                f"- Whole tracker with the int8 landmark network against MediaPipe, one hand: {tracker['speedup_cpu']:.2f}x "
+                f"in processor time ({tracker['speedup']:.2f}x wall) at a median distance of "
+                f"{tracker['parity']['distance_median']:.4f} palm lengths."
+            )
+    if row := load("export", folder):
+        took = row["exports"]["with hands"]
+        out.append(
+            f"- Export of all graphs with hand networks and verification: {took['cpu_seconds']:.0f} s of processor time; "
+            f"int8 bundle {row['exports']['without hands']['bytes'] / 1e6:.2f} MB without hand networks, "
+            f"{took['bytes'] / 1e6:.2f} MB with."
+        )
+    if row := load("export_arm64", folder):
+        memory = ", ".join(f"{mb} MB on {who}" for who, mb in row["peak_memory_mb"].items())
+        most = max(b["tensor_difference"] for b in row["bundles"].values())
+        same = all(b["events_equal"] for b in row["bundles"].values())
+        out.append(
+            f"- Emulated ARM ({row['core']}), float and int8 on both runtimes: events {'equal' if same else '**differ**'}, "
+            f"tensors within {most:.1g}; peak memory {memory}."
+        )
+    if row := load("int8_qat", folder):
+        gain = ", ".join(f"{name} {db:+.1f} dB" for name, db in row["gain_db"].items())
+        out.append(f"- QAT of the encoder ({row['steps']} steps) against PTQ, simulated: {gain}.")
     if row := load("render", folder):
         size = "x".join(str(v) for v in row["size"])
         out.append(f"- Renderer: {row['frames_per_second']:.1f} frames a second and core at {size}.")

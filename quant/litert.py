@@ -9,19 +9,26 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from quant.feeds import Feed
-from quant.layers import layers, matched
+from quant.layers import layers, matched, read_flatbuffer
 from quant.recipe import Recipe, RecipeError
 
 _DENSE = ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D")
 
 
-def quantise(data: bytes, role: str, recipe: Recipe, feeds: Sequence[Feed] = ()) -> bytes:
+def quantise(
+    data: bytes,
+    role: str,
+    recipe: Recipe,
+    feeds: Sequence[Feed] = (),
+    learned: Mapping[str, tuple[float, float]] | None = None,
+) -> bytes:
     """A float LiteRT graph by a recipe. feeds: what it is fed, where the recipe needs calibration.
 
+    learned: pattern of a dense layer's name -> range of its input, in place of the calibrated one (`export.qat`).
     Raises RecipeError where the quantizer cannot do what the recipe asks.
     """
     scheme = recipe.scheme(role)
@@ -40,7 +47,7 @@ def quantise(data: bytes, role: str, recipe: Recipe, feeds: Sequence[Feed] = ())
             if scheme.needs_calibration:
                 measure = calibrator.Calibrator(data, num_threads=1, qsv_update_func=qsv_utils.min_max_update)
                 measure.calibrate({_signature(data): list(feeds)}, manager)
-                ranges = measure.get_model_qsvs()
+                ranges = {**measure.get_model_qsvs(), **_learned(data, learned or {})}
             return bytes(work.quantize(ranges).quantized_model)
         except (ValueError, RuntimeError, KeyError) as error:
             reason = " ".join(str(error).split())[:200]
@@ -92,6 +99,23 @@ def _manager(data: bytes, role: str, recipe: Recipe) -> Any:
             pattern = f"{re.escape(layer.name)}(?:){{{number + 1}}}"
             manager.add_quantization_config(pattern, ops.ALL_SUPPORTED, algorithm_key=never)
     return manager
+
+
+def _learned(data: bytes, learned: Mapping[str, tuple[float, float]]) -> dict[str, Any]:
+    """Tensor -> its range, as the quantizer keeps them. Raises RecipeError for a pattern that finds no layer."""
+    import numpy as np
+
+    graph = read_flatbuffer(data).subgraphs[0]
+    out: dict[str, Any] = {}
+    for pattern, (low, high) in learned.items():
+        found = [op for op, layer in zip(graph.operators, layers(data, "tflite"), strict=True)
+                 if layer.is_a("dense", "tflite") and re.search(pattern, layer.name)]  # fmt: skip
+        if not found:
+            raise RecipeError(f"The learned range of {pattern!r} is of no dense layer: it belongs to another graph.")
+        for op in found:
+            name = graph.tensors[op.inputs[0]].name.decode()
+            out[name] = {"min": np.array([[low]], np.float32), "max": np.array([[high]], np.float32)}
+    return out
 
 
 def _signature(data: bytes) -> str:

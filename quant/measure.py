@@ -86,6 +86,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def by_precision(base: Bundle) -> dict[str, Any]:
+    """Processor milliseconds of float, fp16 and int8, by runtime and graph; frame and caption in all, by precision.
+
+    Written as `results/bench/DEVICE.json` on a device, with "device" added, `frame_and_caption_ms` decides its recipe.
+    """
+    feeds = load().feeds(base)
+    rows = {}
+    for format in RUNTIMES:
+        made = {p: quantised(base, Recipe.load(p), format, feeds) for p in PRECISIONS}
+        rows[format] = graph_times(made, format, feeds)
+    lite = rows["tflite"]
+    whole = {p: lite["encoder"][p] * 30 + lite["caption of the longest length"][p] / 3 for p in PRECISIONS}
+    # a second of stream: thirty ticks, and a caption every three
+    return {"cpu_ms": rows, "frame_and_caption_ms": {p: round(ms, 3) for p, ms in whole.items()}}
+
+
 def graph_times(made: Mapping[str, Bundle], format: str, feeds: Mapping[str, Sequence[Feed]]) -> dict[str, Any]:
     """Median processor milliseconds by graph and precision, and of a caption of the longest length."""
     out: dict[str, Any] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from edge.bundle import STUDENT_GRAPHS, Bundle, FileEntry
@@ -13,7 +13,10 @@ from quant.layers import check_rows
 from quant.recipe import Recipe
 
 #: File suffix of a format is its name.
-FORMATS = {"tflite": litert.quantise, "onnx": onnxrt.quantise}
+FORMATS: Mapping[str, Callable[[bytes, str, Recipe, Sequence[Feed]], bytes]] = {
+    "tflite": litert.quantise,
+    "onnx": onnxrt.quantise,
+}
 
 
 def graphs(bundle: Bundle, format: str, roles: Sequence[str] = STUDENT_GRAPHS) -> dict[str, bytes]:

@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.resample import TICK_HZ
-
 Array = NDArray[Any]
 
 
@@ -82,8 +80,14 @@ class Spotter:
         self._told: Spot | None = None  # announced, not yet ended
         self._run: tuple[int, int] = (0, 0)  # label that leads the quick scores, and for how many ticks
         self._rows: list[Array] = []  # late scores of the open span
+        self._keep = 0  # of these, up to the last that was active
         self._start = self._active = 0.0
         self._ended: dict[str, float] = {}
+
+    @property
+    def open(self) -> bool:
+        """Whether a span is open."""
+        return bool(self._rows)
 
     def push(self, t: float, quick: Array, late: Array) -> list[Spot]:
         """Scores [labels] of the tick at t seconds."""
@@ -93,12 +97,12 @@ class Spotter:
         active = 1.0 - float(late[0])
         if not self._rows and active >= s.enter:
             self._start = at
-            self._rows = [late]
+            self._rows, self._keep = [late], 1
             self._active = at
         elif self._rows:
             self._rows.append(late)
             if active >= s.leave:
-                self._active = at
+                self._active, self._keep = at, len(self._rows)
             elif at - self._active > s.patience_s:
                 out += self._close(self._active)
         out += self._announce(t, quick)
@@ -121,8 +125,7 @@ class Spotter:
 
     def _close(self, end: float) -> list[Spot]:
         s, start = self.settings, self._start
-        keep = max(1, len(self._rows) - round(s.patience_s * TICK_HZ))
-        best, sure = self._reading(self._rows[:keep])
+        best, sure = self._reading(self._rows[: self._keep])
         self._rows = []
         label = self.labels[best]
         good = end - start >= s.least_s and sure >= s.sure

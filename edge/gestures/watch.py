@@ -32,6 +32,9 @@ PARTS = 3
 BEST_TICKS = 4
 #: what else the hand does at the same time counts against a sentence with this weight
 _OTHERS = 0.5
+#: what of the heads' rows a description holds, and how much the embedding counts beside it
+_TOLD = [(name, COLUMNS[name]) for name in ("motion", "direction", "contact")]
+_SHARE = 0.5
 #: smallest probability: one unread attribute must not silence a gesture
 _FLOOR = 0.02
 
@@ -97,12 +100,15 @@ def describe(rows: Array, embedding: Array) -> Array:
     cuts = np.linspace(0, len(rows), PARTS + 1).round().astype(int)
     cuts[1:] = np.maximum(cuts[1:], cuts[:-1] + 1)
     out = []
+    busy = 1 - rows[..., :1]
+    # what a slot does counts as far as it does something; that the others rest says nothing
+    told = np.concatenate([rows[..., c][..., 1:] * (1 if n == "motion" else busy) for n, c in _TOLD], axis=-1)
     for a, z in itertools.pairwise(cuts):
         part = slice(min(a, len(rows) - 1), max(z, 1))
         mean = embedding[part].mean(axis=0)
-        out.append(mean / max(float(np.linalg.norm(mean)), 1e-6))
-        told = np.sqrt(rows[part].mean(axis=0))[:, : COLUMNS["contact"].stop].ravel()
-        out.append(told / max(float(np.linalg.norm(told)), 1e-6))
+        out.append(_SHARE * mean / max(float(np.linalg.norm(mean)), 1e-6))
+        does = np.sqrt(told[part].mean(axis=0)).ravel()
+        out.append(does / max(float(np.linalg.norm(does)), 1e-6))
     vector = np.concatenate(out)
     return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-6), np.float32)
 

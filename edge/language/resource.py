@@ -2,7 +2,9 @@
 
 Everything about one language is data: nouns, verbs, templates, adverbs, connectives, where adverbs stand,
 how words are cut and joined. `edge.narrator` and `edge.language.parser` hold mechanism only.
-In every list a phrase that starts with `~` is understood but never spoken.
+In every list a phrase that starts with `~` is understood but never spoken, and one that starts with `+` is spoken
+only outside the captioner's register: a language with `"captioner": true` has a trained captioner whose words are
+those of the plain descriptive wording, and neither that wording nor `vocabulary` may change under its weights.
 """
 
 from __future__ import annotations
@@ -20,8 +22,21 @@ from edge.score import CONTACTS, EXTENTS, FINGERS, HANDS, MOTIONS, SPEEDS
 
 Tokens = tuple[str, ...]
 #: Slots that a template may carry; every other name in braces is an inflected word of the language.
+#: `{extent}` may stand in a template whose language puts that adverb inside it; the parser looks for adverbs anyway.
 SLOTS = frozenset({"who", "contact", "direction", "hand", "fingers", "set", "number"})
 _SLOT = re.compile(r"\{(\w+)\}")
+
+
+def bare(phrase: str) -> str:
+    """A phrase of the data file without its marks."""
+    return phrase.lstrip("~+")
+
+
+def spoken(phrases: Iterable[str], *, free: bool) -> list[str]:
+    """The phrases that may be said; `free` = outside the captioner's register, where its own come first."""
+    said = [p for p in phrases if not p.startswith("~")]
+    own = [p[1:] for p in said if p.startswith("+")] if free else []
+    return own + [p for p in said if not p.startswith("+")]
 
 
 class Lexicon:
@@ -64,7 +79,7 @@ class Template:
         motion: the motion it says.
         style: "says" (descriptive, after a subject) or "tells" (instruction, {who} inside).
         text: as in the data file, without the mark of heard-only phrases.
-        spoken: whether the narrator may choose it.
+        spoken: whether the narrator may choose it; free: only outside the captioner's register.
         contacts: targets it can say; ("",) = none, ("same",) = what was touched last (heard only).
         fixed: it names no contact slot; the contact is contacts[0].
         directions: likewise; ("",) = none.
@@ -77,6 +92,7 @@ class Template:
     style: str
     text: str
     spoken: bool
+    free: bool
     contacts: tuple[str, ...]
     directions: tuple[str, ...]
     thumb: bool | str
@@ -95,6 +111,7 @@ class Language:
     def __init__(self, data: Mapping[str, Any]) -> None:
         self.data = data
         self.code: str = data["language"]
+        self.captioner = bool(data.get("captioner", False))
         self._token = re.compile(data["token"])
         self.space: str = data["space"]
         self.commas, self.stops = frozenset(data["commas"]), frozenset(data["stops"])
@@ -165,6 +182,8 @@ class Language:
         out: list[Element] = []
         for piece in re.split(r"(\{\w+\})", text):
             match = _SLOT.fullmatch(piece)
+            if piece == "{extent}":
+                continue
             if match is None:
                 words = self.tokens(piece)
                 if words:
@@ -184,12 +203,13 @@ class Language:
             for entry in entries:
                 for style in ("says", "tells"):
                     for text in entry[style]:
-                        plain_text = text.lstrip("~")
+                        plain_text = bare(text)
                         yield Template(
                             motion=motion,
                             style=style,
                             text=plain_text,
                             spoken=not text.startswith("~"),
+                            free=text.startswith("+"),
                             contacts=tuple(entry.get("contact", ("",))),
                             directions=tuple(entry.get("direction", ("",))),
                             thumb=entry.get("thumb", False),
@@ -198,7 +218,7 @@ class Language:
                         )
 
     def _lexicon(self, table: Mapping[str, Any]) -> Lexicon:
-        return Lexicon((self.tokens(p.lstrip("~")), value) for value, phrases in table.items() for p in phrases)
+        return Lexicon((self.tokens(bare(p)), value) for value, phrases in table.items() for p in phrases)
 
     def _reading(self) -> None:
         """Everything that the parser looks words up in."""
@@ -210,24 +230,24 @@ class Language:
             {f: [p for form in forms.values() for p in form] for f, forms in data["fingers"].items()}
         )
         self.sets = Lexicon(
-            (self.tokens(p.lstrip("~")), tuple(names.split()))
+            (self.tokens(bare(p)), tuple(names.split()))
             for names, phrases in data["finger_sets"].items()
             for p in phrases
         )
         self.separators = Lexicon([(self.tokens(data["finger_list"]["last"]), None)])
-        self.who = tuple((kind, self.pattern(p.lstrip("~"))) for kind, phrases in data["who"].items() for p in phrases)
+        self.who = tuple((kind, self.pattern(bare(p))) for kind, phrases in data["who"].items() for p in phrases)
         adjuncts: list[tuple[Tokens, Any]] = [(self.tokens(p), ("filler", "")) for p in data["filler"]]
         for extent, phrases in data["extents"].items():
-            adjuncts += [(self.tokens(p.lstrip("~")), ("extent", extent)) for p in phrases]
+            adjuncts += [(self.tokens(bare(p)), ("extent", extent)) for p in phrases]
         for speed, places in data["speeds"].items():
-            adjuncts += [(self.tokens(p.lstrip("~")), ("speed", speed)) for ps in places.values() for p in ps]
+            adjuncts += [(self.tokens(bare(p)), ("speed", speed)) for ps in places.values() for p in ps]
         self.counts: list[tuple[Element, ...]] = []
         for count, phrases in data["repeats"].items():
             for p in phrases:
                 if count == "many":
-                    self.counts.append(self.pattern(p.lstrip("~")))
+                    self.counts.append(self.pattern(bare(p)))
                 else:
-                    adjuncts.append((self.tokens(p.lstrip("~")), ("repeat", int(count))))
+                    adjuncts.append((self.tokens(bare(p)), ("repeat", int(count))))
         self.adjuncts = Lexicon(adjuncts)
         self.numbers = Lexicon((self.tokens(word), n) for n, word in enumerate(data["numbers"]))
         joins: list[tuple[Tokens, Any]] = []
@@ -235,8 +255,8 @@ class Language:
             for kind, phrases in table.items():
                 meaning = {"new": "next", "last": "next", "lead": "while"}.get(kind, kind)
                 for p in phrases:
-                    bare = tuple(w for w in self.tokens(p) if w not in self.commas and w not in self.stops)
-                    joins.append((bare, meaning))
+                    plain = tuple(w for w in self.tokens(p) if w not in self.commas and w not in self.stops)
+                    joins.append((plain, meaning))
         self.joins = Lexicon(joins)
         self.leads = frozenset(self.tokens(p) for table in data["joins"].values() for p in table.get("lead", ()))
 
@@ -268,8 +288,8 @@ class Language:
             out += list(word) if word.isdigit() else [word]
         return out
 
-    def vocabulary(self) -> list[str]:
-        """Every word and stop that the narrator can say, sorted."""
+    def vocabulary(self, *, free: bool = False) -> list[str]:
+        """Every word and stop that the narrator can say, sorted; `free` adds those outside the captioner's register."""
         data = self.data
         texts: list[str] = [*"0123456789", data["comma"], data["stop"], *data["numbers"], *data["finger_list"].values()]
         for key in ("hands", "who", "contacts", "directions", "extents", "finger_sets", "repeats"):
@@ -279,10 +299,10 @@ class Language:
         texts += [p for style in ("says", "tells") for ps in data["joins"][style].values() for p in ps]
         texts += [frame for frames in self.frames.values() for frame in frames]
         for t in self.templates:
-            if t.spoken:
+            if t.spoken and (free or not t.free):
                 texts += [self.inflect(t.text, many=m, base=b) for m in (False, True) for b in (False, True)]
-        spoken = (p for p in texts if not p.startswith("~"))
-        return sorted({w for p in spoken for w in self._token.findall(_SLOT.sub(" ", p).lower())})
+        texts += [data["lead_end"]] if "lead_end" in data else []
+        return sorted({w for p in spoken(texts, free=free) for w in self._token.findall(_SLOT.sub(" ", p).lower())})
 
 
 @lru_cache(maxsize=8)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-import resource
 import sys
 from pathlib import Path
 from typing import Any
@@ -42,7 +41,9 @@ def main(job: Path, out: Path) -> None:
                 feeds = {s.name: seeded(rng, s.shape, s.dtype) for s in session.inputs}
                 for key, value in session.run(feeds).items():
                     tensors[f"{name}/{role}/{run}/{key}"] = value
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # not getrusage: its peak is inherited from whoever started this process
+    status = Path("/proc/self/status").read_text().splitlines()
+    peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
     found = {"numpy": np.__version__, "python": platform.python_version()}
     for module in ("ai_edge_litert", "onnxruntime"):
         found[module] = getattr(__import__(module), "__version__", "?")

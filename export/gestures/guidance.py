@@ -201,7 +201,8 @@ def halves(segments: Segments, share: float = 0.2) -> tuple[Array, Array]:
 
 #: the ablation's rows
 ABLATION = {
-    "labels only": (False, False), "+ class text": (True, False), "+ attribute text": (False, True), "both": (True, True),
+    "labels only": (False, False), "+ class text": (True, False), "+ attribute text": (False, True),
+    "both": (True, True),
 }  # fmt: skip
 
 

@@ -196,6 +196,25 @@ def spots(trace: Array, names: Sequence[str], settings: SpotSettings, lags: tupl
     return out
 
 
+def _finals(trace: Array, names: Sequence[str], settings: SpotSettings, lags: tuple[int, int]) -> list[Span]:
+    """What `spots` finds, without announcements, jumping over ticks at which nothing can open: for `choose`."""
+    spotter = Spotter(tuple(names), settings, late_lag=lags[1] / TICK_HZ)
+    rest = np.eye(len(names), dtype=np.float32)[0]
+    late = np.concatenate([trace[:, 1], np.tile(rest, (lags[1] + 15, 1))])
+    opens = np.flatnonzero(1 - late[:, 0] >= settings.enter)
+    out, k = [], 0
+    while k < len(late):
+        if not spotter.open:
+            at = int(np.searchsorted(opens, k))
+            if at == len(opens):
+                break
+            k = int(opens[at])
+        out += [s for s in spotter.push(k / TICK_HZ, rest, late[k]) if s.confidence > 0]
+        k += 1
+    out += [s for s in spotter.flush(len(late) / TICK_HZ) if s.confidence > 0]
+    return [Span(s.label, s.start, s.end) for s in out]
+
+
 def evaluate(
     all_traces: Sequence[Array], truths: Sequence[Sequence[Span]], names: Sequence[str], settings: SpotSettings,
     lags: tuple[int, int],
@@ -220,20 +239,27 @@ GRID: dict[str, tuple[float, ...]] = {
 
 def choose(
     all_traces: Sequence[Array], truths: Sequence[Sequence[Span]], names: Sequence[str], lags: tuple[int, int],
-    start: SpotSettings | None = None, rounds: int = 2,
+    start: SpotSettings | None = None, rounds: int = 1,
 ) -> SpotSettings:  # fmt: skip
     """Spotter settings with the best Jaccard index on these traces, found one number at a time."""
     from dataclasses import replace
 
     best = start or SpotSettings()
-    score = _goal(evaluate(all_traces, truths, names, best, lags))
+
+    def goal(settings: SpotSettings) -> float:
+        tallies: dict[str, Tally] = {}
+        for trace, truth in zip(all_traces, truths, strict=True):
+            judge(truth, _finals(trace, names, settings, lags), tallies)
+        return _goal(summary(tallies, ()))
+
+    score = goal(best)
     for _ in range(rounds):
         for name, values in GRID.items():
             for value in values:
                 trial = replace(best, **{name: value})  # type: ignore[arg-type]
-                if trial.leave > trial.enter:
+                if trial.leave > trial.enter or trial == best:
                     continue
-                found = _goal(evaluate(all_traces, truths, names, trial, lags))
+                found = goal(trial)
                 if found > score:
                     best, score = trial, found
     return best

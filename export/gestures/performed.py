@@ -115,9 +115,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Perform, render and track the ten zero-shot gestures.")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder")
     parser.add_argument("--count", type=int, default=8, help="clips of each gesture")
-    parser.add_argument(
-        "--only", type=int, nargs="*", help="these performances alone: several processes share the work"
-    )
+    parser.add_argument("--only", type=int, nargs="*", help="these performances alone, so that processes can share")
     args = parser.parse_args(argv)
     args.output.mkdir(parents=True, exist_ok=True)
     entries = zero_shot()

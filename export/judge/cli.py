@@ -17,15 +17,21 @@ from typing import Any
 
 import edge
 from edge.bundle import Bundle
+from edge.cli import PARTLY
 from edge.errors import SinkError
+from edge.language.resource import load
+from edge.narrator import DETAILS, STYLES
 from edge.provenance import shown, versions
 from export.gestures.cli import add_spotting
 from export.judge.clips import Clip, ClipError, digest, find_clips
 from export.judge.evaluate import SOURCES, WITHOUT, Job, OpenSpeaker, Result, floor, given, run, summary
-from export.judge.judge import Line, judge
+from export.judge.judge import ALONE, Line, judge
+from export.judge.match import ATTRIBUTES
+from export.judge.opinions import add_second_opinions, open_llm, second_opinions, show_second_opinions
 from export.judge.tasks import line as check_list_line
 
 RESULT_SCHEMA = 1
+WORDING = {"language": "en", "style": "descriptive", "detail": "normal"}
 #: What the figures depend on besides figop itself.
 PACKAGES = ("numpy", "scipy", "ai-edge-litert", "opencv-python-headless", "onnxruntime")
 
@@ -58,6 +64,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
                           "delete them when the tracker changes")  # fmt: skip
     captions.add_argument("--without", nargs="+", choices=tuple(WITHOUT), default=[], metavar="WHAT",
                           help=f"show the captioner no {', '.join(WITHOUT)}, as if the source had none")  # fmt: skip
+    captions.add_argument("--language", default="en", help="language of the captions (default %(default)s)")
+    captions.add_argument("--style", choices=tuple(STYLES), default="descriptive", help="wording of the captions")
+    captions.add_argument("--detail", choices=DETAILS, default="normal", help="how much the captions say")
+    add_second_opinions(captions)
     captions.add_argument("-o", "--output", type=Path, metavar="FILE", help="write all figures here as JSON")
     captions.add_argument("--json", action="store_true", help="print the figures as JSON instead of a table")
     captions.set_defaults(run=run_captions)
@@ -73,8 +83,11 @@ def _positive(text: str) -> int:
 
 def run_captions(args: argparse.Namespace, *, open_speaker: OpenSpeaker | None = None) -> int:
     """Judge and show. `open_speaker` stands in for `Captioner.open`. Raises FigopError (exit code 2 of the command)."""
+    load(args.language)
+    llm = open_llm(args)
     clips = find_clips(args.paths, truth=args.truth, limit=args.limit)
-    report = _given(args, clips) if args.captions_from else _judged(args, clips, open_speaker)
+    report, results = _given(args, clips) if args.captions_from else _judged(args, clips, open_speaker)
+    whole = second_opinions(args, results, report, llm)
     if args.output:
         _write(args.output, report)
     if args.json:
@@ -83,10 +96,12 @@ def run_captions(args: argparse.Namespace, *, open_speaker: OpenSpeaker | None =
         _show(report)
         if args.output:
             print(f"All figures: {args.output}", file=sys.stderr)
-    return 0
+    return 0 if whole else PARTLY
 
 
-def _judged(args: argparse.Namespace, clips: list[Clip], open_speaker: OpenSpeaker | None) -> dict[str, Any]:
+def _judged(
+    args: argparse.Namespace, clips: list[Clip], open_speaker: OpenSpeaker | None
+) -> tuple[dict[str, Any], list[Result]]:
     if open_speaker is None:
         from edge.pipeline import Captioner
 
@@ -96,32 +111,34 @@ def _judged(args: argparse.Namespace, clips: list[Clip], open_speaker: OpenSpeak
     if not any(able[source] for source in wanted):
         missing = "a video beside its truth" if args.source == "pixels" else "true landmarks"
         raise ClipError(f"None of the {len(clips)} clips has {missing}, so there is nothing to caption.")
-    jobs = [Job(clip, wanted, args.bundle, open_speaker, args.cache, tuple(args.without)) for clip in clips]
+    wording = {name: value for name, usual in WORDING.items() if (value := getattr(args, name)) != usual}
+    jobs = [Job(clip, wanted, args.bundle, open_speaker, args.cache, wording, tuple(args.without)) for clip in clips]
     results = list(_progress(_run_all(jobs, args.jobs), len(jobs)))
     sources = {
         source: summary([r.judgements[source] for r in results if source in r.judgements])
         for source in wanted
         if able[source]
     }
-    sources["floor"] = summary(floor(clips))
-    return _report(args, clips, sources) | {
+    sources["floor"] = summary(floor(clips, args.language))
+    report = _report(args, clips, sources) | {
         "bundle": args.bundle,
         **({"without": args.without} if args.without else {}),
         "weights": Bundle.open(args.bundle).weights_digest,
         "cached_clips": sum(r.cached for r in results),
         "per_clip": [_per_clip(r) for r in results],
     }
+    return report, results
 
 
-def _given(args: argparse.Namespace, clips: list[Clip]) -> dict[str, Any]:
+def _given(args: argparse.Namespace, clips: list[Clip]) -> tuple[dict[str, Any], list[Result]]:
     if len(clips) != 1:
         raise ClipError(f"--captions-from holds the events of one clip, but {len(clips)} clips were named.")
     heard = given(args.captions_from)
-    judged = judge(clips[0].score, heard.lines, timed=heard.timed or None)
-    sources = {"given": summary([judged]), "floor": summary(floor(clips))}
+    judged = judge(clips[0].score, heard.lines, timed=heard.timed or None, language=args.language)
+    sources = {"given": summary([judged]), "floor": summary(floor(clips, args.language))}
     checks = {"given": clips[0].check_list.check(heard.timed)} if clips[0].check_list else {}
     result = Result(clips[0], {"given": judged}, {"given": heard.lines}, checks=checks)
-    return _report(args, clips, sources) | {"per_clip": [_per_clip(result)]}
+    return _report(args, clips, sources) | {"per_clip": [_per_clip(result)]}, [result]
 
 
 def _run_all(jobs: Sequence[Job], workers: int) -> Iterator[Result]:
@@ -161,6 +178,10 @@ def _command(args: argparse.Namespace) -> str:
             words += [f"--{name.replace('_', '-')}", shown(getattr(args, name))]
     if args.bundle != "figop-base":
         words += ["--bundle", shown(Path(args.bundle))]
+    for name, usual in WORDING.items():
+        words += [f"--{name}", getattr(args, name)] if getattr(args, name) != usual else []
+    words += ["--text-metrics"] if args.text_metrics else []
+    words += ["--llm-judge", args.llm_judge, "--llm-model", args.llm_model] if args.llm_judge else []
     return shlex.join(words + (["--limit", str(args.limit)] if args.limit else []))
 
 
@@ -180,6 +201,25 @@ def _per_clip(result: Result) -> dict[str, Any]:
         if source in result.checks:
             out[source]["check_list"] = dict(result.checks[source])
     return out
+
+
+def _show_attributes(console: Any, report: dict[str, Any], sources: list[str]) -> None:
+    """What was right of each thing that a caption says."""
+    from rich.box import SIMPLE
+    from rich.table import Table
+
+    console.print("Right by attribute: F1 of hand, finger, motion alone; share of matches for the others (how many)")
+    table = Table(box=SIMPLE, padding=0)
+    table.add_column("attribute")
+    for source in sources:
+        table.add_column(SOURCES[source], justify="right")
+    figures = [report["sources"][s] for s in sources]
+    for name in ALONE:
+        table.add_row(name, *(f"{f['alone'][name]['f1']:.2f} ({f['alone'][name]['reference']})" for f in figures))
+    for name in ATTRIBUTES:
+        shares = [(f["attributes"][name], f["attributes_judged"][name]) for f in figures]
+        table.add_row(name, *(f"{share:.2f} ({judged})" if judged else "-" for share, judged in shares))
+    console.print(table)
 
 
 def _told(line: Line) -> float | None:
@@ -240,6 +280,8 @@ def _show(report: dict[str, Any]) -> None:
             motion, *(f"{c['f1']:.2f} ({c['matched']}/{c['reference']}, {c['said']})" if c else "-" for c in cells)
         )
     console.print(by_motion)
+    _show_attributes(console, report, sources)
+    show_second_opinions(console, report)
     for source in sources:
         checked = [row[source]["check_list"] for row in report["per_clip"] if "check_list" in row.get(source, {})]
         if checked:

@@ -74,7 +74,12 @@ class Job:
     bundle: str
     open_speaker: OpenSpeaker
     cache: Path | None = None
+    wording: Mapping[str, str] = field(default_factory=dict)  # language, style, detail where they are not the usual
     without: tuple[str, ...] = ()
+
+    @property
+    def language(self) -> str:
+        return self.wording.get("language", "en")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +138,14 @@ def run(job: Job) -> Result:
     cached = _tracked(job)
     for source in job.sources:
         if source == "oracle" and clip.recording is not None:
-            with job.open_speaker(job.bundle, view=clip.view, mirrored=clip.mirrored, tracker=None) as speaker:
+            with job.open_speaker(
+                job.bundle, view=clip.view, mirrored=clip.mirrored, tracker=None, **job.wording
+            ) as speaker:
                 heard[source] = listen(speaker, lacking(Recording.load(clip.recording).frames(), job.without))
         elif source == "pixels" and cached is not None:
-            with job.open_speaker(job.bundle, view=clip.view, mirrored=clip.mirrored, tracker=None) as speaker:
+            with job.open_speaker(
+                job.bundle, view=clip.view, mirrored=clip.mirrored, tracker=None, **job.wording
+            ) as speaker:
                 heard[source] = listen(speaker, lacking(Recording.load(cached).frames(), job.without))
         elif source == "pixels" and clip.video is not None:
             if job.without:
@@ -147,7 +156,7 @@ def run(job: Job) -> Result:
             heard[source] = _from_pixels(job, clip.video)
     return Result(
         clip,
-        {s: judge(clip.score, h.lines, timed=h.timed) for s, h in heard.items()},
+        {s: judge(clip.score, h.lines, timed=h.timed, language=job.language) for s, h in heard.items()},
         {s: h.lines for s, h in heard.items()},
         cached is not None and "pixels" in heard,
         {s: clip.check_list.check(h.timed) for s, h in heard.items()} if clip.check_list else {},
@@ -158,7 +167,9 @@ def _from_pixels(job: Job, video: Path) -> Heard:
     clip = job.clip
     source = open_source(video)
     try:
-        with job.open_speaker(job.bundle, view=clip.view, mirrored=clip.mirrored, tracker="native") as speaker:
+        with job.open_speaker(
+            job.bundle, view=clip.view, mirrored=clip.mirrored, tracker="native", **job.wording
+        ) as speaker:
             heard = listen(speaker, source)
             appearance = speaker.tracker.appearance_digest if speaker.tracker else ""
     finally:
@@ -174,7 +185,7 @@ def _from_pixels(job: Job, video: Path) -> Heard:
 # -- floor and ready-made captions -----------------------------------------------------------------------------
 
 
-def floor_caption(clips: Sequence[Clip]) -> str:
+def floor_caption(clips: Sequence[Clip], language: str = "en") -> str:
     """The most frequent event of all the clips, as a caption; "" where there is none."""
     counts: Counter[FingerEvent] = Counter()
     for clip in clips:
@@ -182,13 +193,14 @@ def floor_caption(clips: Sequence[Clip]) -> str:
             if e.motion != "rest":
                 counts[FingerEvent(e.hand, e.motion, e.fingers, e.direction, e.contact)] += 1
     # by count, then by what it says: the same floor whatever the order of the clips
-    return narrate((min(counts, key=lambda e: (-counts[e], str(e))),)) if counts else ""
+    most = min(counts, key=lambda e: (-counts[e], str(e))) if counts else None
+    return narrate((most,), language=language) if most else ""
 
 
-def floor(clips: Sequence[Clip]) -> list[Judgement]:
+def floor(clips: Sequence[Clip], language: str = "en") -> list[Judgement]:
     """That caption, spoken for every true phrase: a floor that is told when something happens."""
-    text = floor_caption(clips)
-    return [judge(c.score, [Line(text, *phrase) for phrase in phrases(c.score)]) for c in clips]
+    text = floor_caption(clips, language)
+    return [judge(c.score, [Line(text, *p) for p in phrases(c.score)], language=language) for c in clips]
 
 
 def given(path: Path) -> Heard:
@@ -245,7 +257,9 @@ def summary(judgements: Sequence[Judgement]) -> dict[str, Any]:
         "hand_judge": round(total.mean_hand_judge, 3),
         "final_caption_delay": total.delays.row(),
         "interval_95": intervals(judgements),
+        "alone": {name: _counts(counts) for name, counts in total.alone.items()},
         "attributes": {name: _round(total.counts.accuracy(name)) for name in ATTRIBUTES},
+        "attributes_judged": {name: total.counts.attributes.get(name, (0, 0))[1] for name in ATTRIBUTES},
         "events": _counts(total.events) | {"attributes": {n: _round(total.events.accuracy(n)) for n in ATTRIBUTES}}
         if total.events
         else None,

@@ -14,6 +14,8 @@ How a caption is judged:
 * credit of a match = 1 with equal direction and contact, 1/2 with one of them wrong, 0 with both wrong.
 * order agreement = (1 + Kendall's tau) / 2 over the pairs of matched events that follow one another in the reference;
   1 where there is no such pair. A caption that calls such a pair simultaneous is half right about it.
+* Beside that, hand, finger and motion are each judged alone: tuples that need to be equal in this one thing only. They
+  tell what a wrong tuple was wrong about. Direction, contact, extent, speed and repetition are judged on matches.
 * HandJudge = 10 (0.5 F1 + 0.5 completeness), completeness = credited recall x order agreement. So a wrong direction or
   contact lowers completeness, a wrong order too, and a wrong hand or finger lowers F1 as well.
 """
@@ -21,7 +23,7 @@ How a caption is judged:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from edge.events import Caption
@@ -29,6 +31,13 @@ from edge.narrator import not_understood, parse, together
 from edge.score import FingerEvent, Score, expand
 from export.judge.delays import Delays, delays
 from export.judge.match import END_TOLERANCE_S, MIN_IOU, Counts, Key, key, match_events, one_to_one, tally
+
+#: What of a tuple is judged alone.
+ALONE: Mapping[str, Callable[[str, FingerEvent], str]] = {
+    "hand": lambda part, event: event.hand,
+    "finger": lambda part, event: part,
+    "motion": lambda part, event: event.motion,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +77,7 @@ class Judgement:
         events: section 8's event match of the captions' own timed scores, where they came with some.
         motions: motion -> its counts.
         captions: how many; garbled: how many of them held words that the parser did not understand.
+        alone: "hand", "finger", "motion" -> counts where only that needs to be equal.
         scores: HandJudge of each clip. delays: how late the captions came.
     """
 
@@ -82,6 +92,7 @@ class Judgement:
     garbled: int = 0
     scores: tuple[float, ...] = ()
     delays: Delays = field(default_factory=Delays)
+    alone: dict[str, Counts] = field(default_factory=dict)
 
     @property
     def f1(self) -> float:
@@ -118,9 +129,7 @@ class Judgement:
         return sum(self.scores) / len(self.scores) if self.scores else 0.0
 
     def __add__(self, other: Judgement) -> Judgement:
-        motions = dict(self.motions)
-        for name, counts in other.motions.items():
-            motions[name] = motions.get(name, Counts()) + counts
+        motions, alone = _added(self.motions, other.motions), _added(self.alone, other.alone)
         events = self.events + other.events if self.events and other.events else self.events or other.events
         return Judgement(
             self.counts + other.counts,
@@ -134,7 +143,12 @@ class Judgement:
             self.garbled + other.garbled,
             self.scores + other.scores,
             self.delays + other.delays,
+            alone,
         )
+
+
+def _added(a: dict[str, Counts], b: dict[str, Counts]) -> dict[str, Counts]:
+    return {name: a.get(name, Counts()) + b.get(name, Counts()) for name in (*a, *(n for n in b if n not in a))}
 
 
 def in_time(lines: Iterable[Line]) -> list[Line]:
@@ -204,8 +218,20 @@ def judge(reference: Score, lines: Sequence[Line], *, timed: Score | None = None
         captions=len(lines),
         garbled=garbled,
         delays=delays(reference, of_caption, [line.told for line in in_time(lines)]),
+        alone={name: _alone(true, said, of) for name, of in ALONE.items()},
     )
     return judged + Judgement(scores=(judged.hand_judge,))
+
+
+def _alone(
+    true: Sequence[tuple[str, FingerEvent]], said: Sequence[Said], of: Callable[[str, FingerEvent], str]
+) -> Counts:
+    """Counts where tuples may match that are equal in one thing only."""
+    matched = 0
+    for value in {of(*item) for item in true}:
+        events = [e for part, e in true if of(part, e) == value]
+        matched += len(_match(events, [s for s in said if of(s.part, s.event) == value]))
+    return Counts(matched, len(true), len(said))
 
 
 def _match(true: list[FingerEvent], said: list[Said]) -> list[tuple[FingerEvent, Said]]:

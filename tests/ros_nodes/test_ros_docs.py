@@ -4,7 +4,6 @@ import re
 
 from figop_ros.describe import NODES, filled, parameter_tables
 from figop_ros.parameters import COMMON
-
 from tests.ros_nodes.stage import ROOT
 
 PAGE = (ROOT / "docs" / "ros.md").read_text(encoding="utf-8")

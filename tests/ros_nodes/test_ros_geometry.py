@@ -105,7 +105,7 @@ def test_depth_replaces_what_hand_size_guesses():
 def test_what_is_no_hand_has_no_pose():
     nothing = np.full((21, 3), np.nan)
     assert wrist_pose(nothing, world(), False, CAMERA, SIZE) is None
-    assert wrist_pose(seen((*world(), 0, 0, 0.6)), nothing, False, CAMERA, SIZE) is None
+    assert wrist_pose(seen(world() + np.array((0, 0, 0.6))), nothing, False, CAMERA, SIZE) is None
     assert wrist_pose(np.full((21, 3), 0.5), world(), False, CAMERA, SIZE) is None
     scattered = np.random.default_rng(1).random((21, 3))
     assert wrist_pose(scattered, world(), False, CAMERA, SIZE) is None

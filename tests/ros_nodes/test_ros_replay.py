@@ -147,15 +147,22 @@ def test_recorder_and_player_by_bag(stage, tmp_path):
         RecorderNode, "gestures:=micro_gesture/gestures", folder=str(tmp_path), name="b", npz=False, bag=True,
         topics="hands,gestures",
     )  # fmt: skip
-    stage.start(MicroGesture)
+    gestures = stage.start(MicroGesture)
     mouth = stage.mouth(HandFrame, "hands", listeners=2)
     wait_for(lambda: stage.probe.count_subscribers(stage.name("micro_gesture/gestures")))
     frames = list(golden("right_facing").frames())
+
+    def taken(number):
+        """The recorder has all hand frames sent so far, and every gesture that they gave rise to."""
+        done = gestures.health.counts["frames"] == number and gestures.worker.idle(1.0)
+        said = gestures.health.published("gestures")
+        return done and recorder.health.counts["frames"] == number + said and recorder.worker.idle(1.0)
+
     for number, one in enumerate(frames):
         mouth.publish(to_hand_frame(one, sequence=number))
         if number % 10 == 9:
-            wait_for(lambda number=number: recorder.health.counts["frames"] > number)
-    wait_for(lambda: recorder.health.counts["frames"] > len(frames) and recorder.worker.idle(1.0))
+            wait_for(lambda number=number: taken(number + 1))
+    wait_for(lambda: taken(len(frames)) and gestures.health.published("gestures"))
     recorder.trigger_deactivate()
     assert not recorder.health.counts["dropped_bad"], recorder.diagnose()
     bag = tmp_path / "b-bag"

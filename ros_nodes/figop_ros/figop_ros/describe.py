@@ -1,8 +1,7 @@
-"""Tables of parameters and topics, from the declarations: `python -m figop_ros.describe docs/ros.md` writes them anew."""
+"""Tables of the documents, from the declarations: `python -m figop_ros.describe docs/ros.md` writes them anew."""
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -93,8 +92,10 @@ TABLES = {"parameters": parameter_tables, "qos": qos_table, "features": feature_
 def filled(text: str) -> str:
     """A document with its tables as the code has them now: between `<!-- table: NAME -->` and `<!-- end -->`."""
     for name, make in TABLES.items():
-        pattern = rf"(<!-- table: {name} -->\n).*?(<!-- end -->)"
-        text = re.sub(pattern, lambda m, make=make: f"{m[1]}{make()}\n{m[2]}", text, flags=re.S)
+        start, end = f"<!-- table: {name} -->\n", "<!-- end -->"
+        if start in text:
+            before, after = text.split(start, 1)
+            text = f"{before}{start}{make()}\n{end}{after.split(end, 1)[1]}"
     return text
 
 

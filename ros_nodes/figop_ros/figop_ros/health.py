@@ -88,6 +88,11 @@ class Health:
         with self._lock:
             self._said[kind] += 1
 
+    def published(self, kind: str) -> int:
+        """How many of this kind were published."""
+        with self._lock:
+            return self._said[kind]
+
     def silent_s(self) -> float:
         """Seconds since the last input; infinite before the first."""
         with self._lock:
