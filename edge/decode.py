@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.confidence import Confidence, measures
+from edge.resample import TICK_HZ
 from edge.score import EXTENTS, FINGERS, HANDS, MOTIONS, SPEEDS, FingerEvent, Score, order
 from edge.targets import (
     ATTRIBUTES,
@@ -112,11 +115,15 @@ def best_path(motions: Array, settings: DecodeSettings) -> NDArray[np.intp]:
 
 
 def decode(
-    times: Array, probs: Array, settings: DecodeSettings | None = None, path: NDArray[np.intp] | None = None
+    times: Array,
+    probs: Array,
+    settings: DecodeSettings | None = None,
+    path: NDArray[np.intp] | None = None,
+    confidence: Confidence | None = None,
 ) -> Score:
     """Probabilities [T, 2, 7, slot width] at label times [T] seconds -> events, in order.
 
-    path: the best paths, where they are known already.
+    path: the best paths, where they are known already. confidence: how sure to be; None = the mean probability.
     """
     s = settings or DecodeSettings()
     if len(times) < 2:
@@ -126,22 +133,56 @@ def decode(
     tick = float(times[1] - times[0])
     events: list[FingerEvent] = []
     for hand in range(2):
-        alone: list[FingerEvent] = []
-        for slot in range(len(SLOTS)):
-            track = path[:, hand, slot]
-            edges = np.flatnonzero(np.diff(track)) + 1
-            for a, z in zip((0, *edges.tolist()), (*edges.tolist(), len(track)), strict=True):
-                if track[a] and (z - a) * tick >= s.least_s - 1e-6:
-                    event = _event(hand, slot, int(track[a]), probs[a:z, hand, slot], times[a], times[z - 1] + tick)
-                    if event.confidence >= s.sure:
-                        alone.append(event)
+        alone = []
+        for stretch in stretches(path[:, hand], probs[:, hand], s.least_s / tick):
+            event = _event(hand, stretch, float(times[0]), tick, confidence)
+            if event.confidence >= s.sure:
+                alone.append(event)
         events += _together(alone, s.together_s)
     return order(e for e in events if _whole(e))
 
 
-def _event(hand: int, slot: int, motion: int, rows: Array, start: float, end: float) -> FingerEvent:
+@dataclass(frozen=True, slots=True, eq=False)
+class Stretch:
+    """Ticks [begin, end) in which a slot does one motion (index). rows [T, slot width]: what its heads say of them;
+    others: mean probability that the hand's other slots act meanwhile."""
+
+    slot: int
+    motion: int
+    begin: int
+    end: int
+    rows: Array
+    others: float
+
+    @property
+    def measures(self) -> Array:
+        """What `edge.confidence` goes by."""
+        kind = MOTIONS[MOTION_NAMES[self.motion]]
+        mean = np.log(np.maximum(self.rows, 1e-4)).mean(axis=0)
+        sure = mean[COLUMNS["contact"]].max()
+        if kind.directions:
+            sure = sure + mean[COLUMNS["direction"]].max()
+        seconds = (self.end - self.begin) / TICK_HZ
+        return measures(self.rows[:, COLUMNS["motion"]], self.motion, seconds, float(sure), self.others)
+
+
+def stretches(path: NDArray[np.intp], probs: Array, least: float) -> Iterator[Stretch]:
+    """One hand's motions, slot by slot: path [T, 7], probabilities [T, 7, slot width]; `least` ticks long."""
+    acts = 1 - probs[..., 0]
+    for slot in range(len(SLOTS)):
+        track = path[:, slot]
+        edges = np.flatnonzero(np.diff(track)) + 1
+        for a, z in zip((0, *edges.tolist()), (*edges.tolist(), len(track)), strict=True):
+            if track[a] and z - a >= least - 1e-6:
+                others = float((acts[a:z].sum(axis=1) - acts[a:z, slot]).mean() / (len(SLOTS) - 1))
+                yield Stretch(slot, int(track[a]), a, z, probs[a:z, slot], others)
+
+
+def _event(hand: int, found: Stretch, first: float, tick: float, confidence: Confidence | None) -> FingerEvent:
     """One slot's stretch as an event; attributes that its motion cannot have are not considered."""
-    kind = MOTIONS[MOTION_NAMES[motion]]
+    slot, rows, kind = found.slot, found.rows, MOTIONS[MOTION_NAMES[found.motion]]
+    start, end = first + found.begin * tick, first + found.end * tick
+    sure = confidence.of(kind.name, found.measures) if confidence else float(rows[:, found.motion].mean())
     mean = np.log(np.maximum(rows, 1e-4)).mean(axis=0)
     return FingerEvent(
         hand=HANDS[hand],
@@ -154,7 +195,7 @@ def _event(hand: int, slot: int, motion: int, rows: Array, start: float, end: fl
         repeat=REPEATS[int(np.log(np.maximum(rows[len(rows) // 2 :, COLUMNS["repeat"]], 1e-4)).mean(axis=0).argmax())],
         start=round(float(start), 6),
         end=round(float(end), 6),
-        confidence=float(rows[:, motion].mean()),
+        confidence=sure,
     )
 
 

@@ -1,7 +1,9 @@
-"""Ticks -> what the encoder sees: 6 part tokens (5 fingers, palm) of 30 numbers for each hand.
+"""Ticks -> what the encoder sees: 6 part tokens (5 fingers, palm) of 54 numbers for each hand.
 
 Everything is in palm axes and palm lengths, so that both hands, all sizes and all camera poses share one
-network; what depends on the camera (palm axes, place, motion through space) is turned into the person's own
+network; a tracker's image landmarks are read beside its world landmarks, for they err otherwise (on rendered clips
+joint angles of the image landmarks follow the truth with r = 0.8, those of the world landmarks with 0.6); what
+depends on the camera (palm axes, place, motion through space) is turned into the person's own
 directions (right, up, forward) first. The same code runs over one tick on the device and over batches in
 training: arrays carry any leading axes [..., 2 hands].
 """
@@ -18,7 +20,9 @@ from edge.skeleton import CHAINS, INDEX_MCP, MIDDLE_MCP, PINKY_MCP, TIPS
 
 Array = NDArray[np.float32]
 
-PARTS, WIDTH = 6, 30
+PARTS, WIDTH = 6, 54
+#: of the finger tokens and of the palm token: where the columns of the image landmarks begin
+_IMAGE = 30
 #: person's (right, up, forward) from camera axes (right, down, away), by view
 PERSON_AXES = {
     "facing": np.array([-1.0, -1.0, -1.0], np.float32),
@@ -37,9 +41,8 @@ _ZOOM_SHARE = np.float32(0.1)
 #: features beyond this are tracker failures
 _LIMIT = np.float32(6.0)
 
-_FROM = np.array([[0, a, b, c] for a, b, c, _ in CHAINS])
-_TO = CHAINS
 _SPREAD_FROM, _SPREAD_TO = np.array([2, 5, 9, 13, 17]), np.array([4, 6, 10, 14, 18])
+_KNUCKLES = CHAINS[:, 0]
 _MIDDLE = np.array([0, INDEX_MCP, MIDDLE_MCP, PINKY_MCP])
 _ZERO = np.float32(0.0)
 
@@ -60,15 +63,19 @@ def _cross(u: Array, v: Array) -> Array:
 
 
 def _angle(u: Array, v: Array) -> Array:
-    """Radians. atan2, never acos."""
-    return np.arctan2(_length(_cross(u, v)), np.einsum("...i,...i->...", u, v))
+    """Radians between unit vectors (or zeros): half-angles by atan2, never acos; exact near straight and folded."""
+    return np.asarray(np.float32(2.0) * np.arctan2(_length(u - v), _length(u + v)))
 
 
-_SIDES = np.array([1.0, -1.0], np.float32)[:, None]
+def _unit(v: Array) -> Array:
+    return np.asarray(v / np.maximum(_length(v), np.float32(1e-6))[..., None])
+
+
+_SIDES = np.array([1.0, -1.0], np.float32)[:, None, None]
 
 
 def palm_axes(points: Array) -> Array:
-    """`skeleton.palm_frame` of points [...,2,21,3] with the wrist at the origin, left hand first: [...,2,3,3]."""
+    """`skeleton.palm_frame` of points [...,2,K,21,3], wrist at the origin, left hand first: [...,2,K,3,3]."""
     x = points[..., MIDDLE_MCP, :]
     x = x / np.maximum(_length(x), 1e-6)[..., None]
     across = points[..., INDEX_MCP, :] - points[..., PINKY_MCP, :]
@@ -82,9 +89,11 @@ class Geometry:
     """What one tick holds before any memory. Arrays [..., 2 hands, ...]; finite everywhere, 0 where unknown.
 
     Attributes:
-        points [...,21,3]: wrist at the origin, in the source's unit.  axes [...,3,3]: palm axes as columns.
-        length, flat_length [...]: palm length of `points`, and of the image.
+        points [...,2,21,3]: wrist at the origin: by world landmarks, in the source's unit (by image landmarks where
+            it has none), and by image landmarks with their relative depth, in image widths.
+        axes [...,2,3,3]: palm axes of both as columns. length [...]: palm length of the first.
         flat [...,21,2]: image, person's right and up, in image widths; zoom [...]: image widths per unit of `points`.
+        score [...]: the tracker's own certainty that there is a hand, 0..1.
         wrist [...,3]: the person's right, up, forward, in the source's unit.
         present, has_world, has_image, has_wrist [...]: bool.
     """
@@ -94,6 +103,7 @@ class Geometry:
     length: Array
     flat: Array
     zoom: Array
+    score: Array
     wrist: Array
     present: NDArray[np.bool_]
     has_world: NDArray[np.bool_]
@@ -105,27 +115,32 @@ class Geometry:
         return Geometry(*(getattr(self, name)[:, k] for name in self.__slots__))
 
 
-def geometry(world: Array, image: Array, wrist: Array, present: NDArray[np.bool_], view: Array) -> Geometry:
-    """World [...,2,21,3], image [...,2,21,3] (square pixels), wrist [...,2,3]; view = `PERSON_AXES` [..., 3]."""
+def geometry(
+    world: Array, image: Array, wrist: Array, present: NDArray[np.bool_], view: Array, score: Array
+) -> Geometry:
+    """World [...,2,21,3], image [...,2,21,3] (square pixels), wrist [...,2,3]; view = `PERSON_AXES` [..., 3];
+    score [...,2]: the tracker's presence."""
     has_world = np.isfinite(world).all(axis=(-1, -2)) & present
     has_image = np.isfinite(image[..., :2]).all(axis=(-1, -2)) & present
     has_wrist = np.isfinite(wrist).all(axis=-1) & present
     seen = present & (has_world | has_image)
     image = np.where(np.isfinite(image), image, _ZERO)
     world = np.where(has_world[..., None, None], world, _ZERO)
-    points = np.where(has_world[..., None, None], world, image)
-    points = points - points[..., :1, :]
-    plane = image[..., :2] - image[..., :1, :2]
+    shown = image - image[..., :1, :]
+    first = np.where(has_world[..., None, None], world - world[..., :1, :], shown)
+    points = np.stack((first, shown), axis=-3)
     # weak perspective: the image is about `zoom` times the world seen along the camera's axis
-    zoom = np.einsum("...ij,...ij->...", plane, points[..., :2])
-    zoom = zoom / np.maximum(np.einsum("...ij,...ij->...", points[..., :2], points[..., :2]), 1e-9)
+    plane = first[..., :2]
+    zoom = np.einsum("...ij,...ij->...", shown[..., :2], plane)
+    zoom = zoom / np.maximum(np.einsum("...ij,...ij->...", plane, plane), 1e-9)
     way = view[..., None, :]
     return Geometry(
         points=points,
         axes=palm_axes(points),
-        length=_length(points[..., MIDDLE_MCP, :]),
+        length=_length(first[..., MIDDLE_MCP, :]),
         flat=image[..., :2] * way[..., None, :2],
         zoom=np.where(has_image & has_world, np.maximum(zoom, np.float32(1e-6)), np.float32(1.0)),
+        score=np.where(seen, np.clip(score, _ZERO, np.float32(1.0)), _ZERO).astype(np.float32),
         wrist=np.where(has_wrist[..., None], wrist, _ZERO) * way,
         present=seen,
         has_world=has_world,
@@ -156,17 +171,18 @@ class FeatureReader:
         self._zoom = np.zeros(hands, np.float32)
         self._place = np.zeros((*hands, 3), np.float32)
         self._home = np.zeros((*hands, 3), np.float32)
-        self._tips = np.zeros((*hands, 5, 3), np.float32)
-        self._axes = np.zeros((*hands, 3, 3), np.float32)
+        self._tips = np.zeros((*hands, 2, 5, 3), np.float32)
+        self._axes = np.zeros((*hands, 2, 3, 3), np.float32)
         self._roll = np.zeros(hands, np.float32)
         self._out = np.zeros((*hands, PARTS, WIDTH), np.float32)
 
     def read(self, tick: Tick) -> Array:
-        """Features [2,6,30] of one tick."""
-        return self.step(geometry(tick.world, tick.image, tick.wrist, tick.present, self.view), tick.fresh)
+        """Features [2,6,54] of one tick."""
+        now = geometry(tick.world, tick.image, tick.wrist, tick.present, self.view, tick.score)
+        return self.step(now, tick.fresh)
 
     def step(self, now: Geometry, fresh: NDArray[np.bool_]) -> Array:
-        """Features [...,2,6,30] of the next tick; `fresh` [...,2]: another hand than before."""
+        """Features [...,2,6,54] of the next tick; `fresh` [...,2]: another hand than before."""
         seen = now.present
         new = seen & (fresh | (self._unseen > FORGET_TICKS))
         self._unseen = np.where(seen, 0, self._unseen + 1)
@@ -176,34 +192,40 @@ class FeatureReader:
         share = 1 / np.maximum(self._count, 1)
         self._scale = np.where(learn, self._scale + (now.length - self._scale) * share, self._scale)
         scale = np.maximum(self._scale, np.float32(1e-6))
-        local = now.points @ now.axes / scale[..., None, None]
-        tips = local[..., TIPS, :]
         zoom = np.log(now.zoom)
         self._zoom = np.where(new, zoom, np.where(seen, self._zoom + (zoom - self._zoom) * _ZOOM_SHARE, self._zoom))
+        # palm length in the image: slow, for depth that errs would else shake all coordinates
+        size = np.maximum(np.exp(self._zoom) * scale, np.float32(1e-6))
+        axes = now.axes
+        local = now.points @ axes / np.stack((scale, size), axis=-1)[..., None, None]
+        chains = local[..., CHAINS, :]
+        tips = chains[..., 3, :]
         place = self._where(now, scale)
         again = (seen & ~new)[..., None]
         speed = np.where(again, place - self._place, _ZERO)
-        flow = np.where(again[..., None], tips - self._tips, _ZERO)
-        turn = np.where(again[..., 0], _turn(self._axes, now.axes), _ZERO)
-        self._roll = np.where(new, _ZERO, self._roll * (1 - 1 / np.float32(PLACE_TICKS)) + turn)
+        flow = np.where(again[..., None, None], tips - self._tips, _ZERO)
+        turn = np.where(again, _turn(self._axes, axes), _ZERO)
+        self._roll = np.where(new, _ZERO, self._roll * (1 - 1 / np.float32(PLACE_TICKS)) + turn[..., 0])
         self._home = np.where(new[..., None], place, self._home + (place - self._home) / np.float32(PLACE_TICKS))
-        out = self._tokens(now, local, tips, flow, speed, place, scale)
-        out[..., 5, 28], out[..., 5, 29] = turn * _TURN_GAIN, self._roll
+        out = self._tokens(now, local, chains, flow, speed, place, scale, size)
+        out[..., 5, 28], out[..., 5, 29] = turn[..., 0] * _TURN_GAIN, self._roll
+        out[..., 5, _IMAGE + 9] = np.where(now.has_image, turn[..., 1] * _TURN_GAIN, _ZERO)
         keep = (self._unseen <= FORGET_TICKS)[..., None, None]
         # an unseen hand stands still for a moment, marked as unseen, before it goes to nothing
         out = np.clip(out, -_LIMIT, _LIMIT)
         self._out = np.where(seen[..., None, None], out, np.where(keep, self._out, _ZERO))
         self._out[..., 5, 20] = seen
+        self._out[..., 5, _IMAGE + 10] = now.score
         hold = seen[..., None]
         self._place = np.where(hold, place, self._place)
         self._home = np.where(hold, self._home, self._place)
-        self._tips = np.where(hold[..., None], tips, self._tips)
-        self._axes = np.where(hold[..., None], now.axes, self._axes)
+        self._tips = np.where(hold[..., None, None], tips, self._tips)
+        self._axes = np.where(hold[..., None, None], axes, self._axes)
         return self._out.copy()
 
     def _where(self, now: Geometry, scale: Array) -> Array:
         """Place of the middle knuckle [...,3] in palm lengths, person's right, up, forward."""
-        knuckle = now.points[..., MIDDLE_MCP, :] * self.view[..., None, :]
+        knuckle = now.points[..., 0, MIDDLE_MCP, :] * self.view[..., None, :]
         metric = (now.wrist + knuckle) / scale[..., None]
         # the image's own palm length where there is no world: zoom is 1 and scale is in image widths
         size = np.exp(self._zoom) * scale
@@ -214,32 +236,57 @@ class FeatureReader:
         return np.where(now.has_wrist[..., None], metric, free).astype(np.float32)
 
     def _tokens(
-        self, now: Geometry, local: Array, tips: Array, flow: Array, speed: Array, place: Array, scale: Array
+        self,
+        now: Geometry,
+        both: Array,
+        chains: Array,
+        flow: Array,
+        speed: Array,
+        place: Array,
+        scale: Array,
+        size: Array,
     ) -> Array:
+        """Features without those of `step`; both [...,2,21,3], chains [...,2,5,4,3], flow [...,2,5,3]: by world (index
+        0) and by image landmarks (1), palm axes and lengths."""
         out = np.zeros((*self._hands, PARTS, WIDTH), np.float32)
-        fingers = out[..., :5, :]
-        fingers[..., :12] = local[..., CHAINS, :].reshape(*self._hands, 5, 12)
-        chain = local[..., _TO, :] - local[..., _FROM, :]
-        fingers[..., 12:15] = _angle(chain[..., :-1, :], chain[..., 1:, :])
-        ways = local[..., _SPREAD_TO, :] - local[..., _SPREAD_FROM, :]
-        apart = _angle(ways[..., :-1, :], ways[..., 1:, :])
-        fingers[..., :4, 15] = apart
-        fingers[..., 1:, 16] = apart
-        fingers[..., 17:20] = flow * _TIP_GAIN
+        fingers, token = out[..., :5, :], out[..., 5, :]
+        bones = chains.copy()  # the first begins at the wrist, the origin
+        bones[..., 1:, :] -= chains[..., :-1, :]
+        ways = _unit(bones)
+        bends = _angle(ways[..., :-1, :], ways[..., 1:, :])
+        tips = chains[..., 3, :]
         gap = tips - tips[..., :1, :]
-        fingers[..., 20:23] = gap
-        fingers[..., 23] = _length(gap)
-        palm = local[..., _MIDDLE, :].mean(axis=-2)
-        fingers[..., 24] = _length(tips - palm[..., None, :])
-        size = np.maximum(now.zoom * scale, np.float32(1e-6))[..., None, None]
-        flat = (now.flat[..., TIPS, :] - now.flat[..., TIPS[:1], :]) / size
-        fingers[..., 25] = np.where(now.has_image[..., None], _length(flat), _ZERO)
-        along, far = _on_chain(local)
-        fingers[..., 26], fingers[..., 27] = along, far
+        apart = _length(gap)
+        coordinates = chains.reshape(*self._hands, 2, 5, 12)
+        local, flow = both[..., 0, :, :], flow * _TIP_GAIN
+        fingers[..., :12] = coordinates[..., 0, :, :]
+        fingers[..., 12:15] = bends[..., 0, :, :]
+        across = _unit(local[..., _SPREAD_TO, :] - local[..., _SPREAD_FROM, :])
+        spread = _angle(across[..., :-1, :], across[..., 1:, :])
+        fingers[..., :4, 15] = spread
+        fingers[..., 1:, 16] = spread
+        fingers[..., 17:20] = flow[..., 0, :, :]
+        fingers[..., 20:23] = gap[..., 0, :, :]
+        fingers[..., 23] = apart[..., 0, :]
+        palm = local[..., _MIDDLE, :].sum(axis=-2) * np.float32(0.25)
+        fingers[..., 24] = _length(tips[..., 0, :, :] - palm[..., None, :])
+        fingertips = now.flat[..., TIPS, :]
+        flat = (fingertips - fingertips[..., :1, :]) / np.maximum(now.zoom * scale, np.float32(1e-6))[..., None, None]
+        see = now.has_image[..., None]
+        fingers[..., 25] = _length(flat) * see
+        fingers[..., 26], fingers[..., 27] = _on_chain(chains[..., 0, :, :, :], bones[..., 0, :, 1:, :])
         fingers[..., 28] = now.has_world[..., None]
-        fingers[..., 29] = now.has_image[..., None]
-        token = out[..., 5, :]
-        token[..., :9] = (now.axes * self.view[..., None, :, None]).reshape(*self._hands, 9)
+        fingers[..., 29] = see
+        shown = fingers[..., _IMAGE:]
+        shown[..., :12] = coordinates[..., 1, :, :]
+        shown[..., 12:15] = bends[..., 1, :, :]
+        shown[..., 15:18] = flow[..., 1, :, :]
+        shown[..., 18:21] = gap[..., 1, :, :]
+        shown[..., 21] = apart[..., 1, :]
+        shown[..., 22:24] = (fingertips - now.flat[..., _KNUCKLES, :]) / size[..., None, None]
+        shown *= see[..., None]
+        axes = (now.axes * self.view[..., None, None, :, None]).reshape(*self._hands, 2, 9)
+        token[..., :9] = axes[..., 0, :]
         token[..., 9:12] = speed * _SPEED_GAIN
         token[..., 12:15] = place - self._home
         token[..., 15:18] = palm
@@ -247,10 +294,11 @@ class FeatureReader:
         token[..., 19] = now.zoom * scale
         token[..., 20] = now.present
         token[..., 21], token[..., 22], token[..., 23] = now.has_world, now.has_image, now.has_wrist
-        both = now.present.all(axis=-1) & (now.has_wrist.all(axis=-1) | now.has_image.all(axis=-1))
+        beside = now.present.all(axis=-1) & (now.has_wrist.all(axis=-1) | now.has_image.all(axis=-1))
         other = place[..., ::-1, :] - place
-        token[..., 24:27] = np.where(both[..., None, None], np.clip(other, -6.0, 6.0) * np.float32(0.3), _ZERO)
-        token[..., 27] = both[..., None]
+        token[..., 24:27] = np.clip(other, -6.0, 6.0) * np.float32(0.3) * beside[..., None, None]
+        token[..., 27] = beside[..., None]
+        token[..., _IMAGE : _IMAGE + 9] = axes[..., 1, :] * see
         return out
 
 
@@ -262,14 +310,15 @@ def _turn(before: Array, now: Array) -> Array:
     return np.asarray(np.arctan2(sine, np.einsum("...i,...i->...", old, side)))
 
 
-def _on_chain(local: Array) -> tuple[Array, Array]:
-    """Thumb tip against each finger's middle and last bones [...,5]: how far along (0..1), how far away."""
-    tip = local[..., None, None, TIPS[0], :]
-    base, end = local[..., CHAINS[:, :3], :], local[..., CHAINS[:, 1:], :]
-    bone = end - base
-    u = np.einsum("...i,...i->...", tip - base, bone) / np.maximum(np.einsum("...i,...i->...", bone, bone), 1e-6)
+def _on_chain(chains: Array, bones: Array) -> tuple[Array, Array]:
+    """Thumb tip against each finger's bones beyond the knuckle [...,5]: how far along (0..1), how far away.
+
+    chains [...,5,4,3]: joints from the knuckle on; bones [...,5,3,3] between them.
+    """
+    way = chains[..., :1, 3:, :] - chains[..., :3, :]
+    u = np.einsum("...i,...i->...", way, bones) / np.maximum(np.einsum("...i,...i->...", bones, bones), 1e-6)
     u = np.clip(u, 0.0, 1.0)
-    far = _length(tip - base - u[..., None] * bone)
+    far = _length(way - u[..., None] * bones)
     nearest = far.argmin(axis=-1)[..., None]
     along = (np.take_along_axis(u, nearest, -1)[..., 0] + nearest[..., 0]) / 3
     return along, np.take_along_axis(far, nearest, -1)[..., 0]

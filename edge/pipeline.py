@@ -103,8 +103,12 @@ class Captioner:
         language: str = "en",
         style: str = "descriptive",
         detail: str = "normal",
+        appearance_digest: str = "",
     ) -> Captioner:
         """Open one local bundle, its digests verified; never the network.
+
+        appearance_digest: of the network whose keyframe features pushed hand frames carry, where that is known (a
+        tracker says its own). Features of another network than the bundle's are not shown to the captioner.
 
         Raises BundleError, or RuntimeUnavailable when the hand networks are not set up.
         """
@@ -127,7 +131,9 @@ class Captioner:
             sees = open_tracker(tracker, max_hands=max_hands, mirrored=mirrored, **options)
         else:
             sees = tracker
-        recogniser = open_recogniser(opened, view, mirrored)
+        network = sees.appearance_digest if sees is not None else appearance_digest
+        own = network in ("", opened.appearance_digest)
+        recogniser = open_recogniser(opened, view, mirrored, appearance=own)
         return cls(
             recogniser,
             tracker=sees,

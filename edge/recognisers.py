@@ -58,10 +58,17 @@ class Recogniser(Protocol):
 
 
 def open_recogniser(
-    bundle: Bundle, view: str, mirrored: bool, runtime: str = "", providers: tuple[str, ...] = ()
+    bundle: Bundle,
+    view: str,
+    mirrored: bool,
+    runtime: str = "",
+    providers: tuple[str, ...] = (),
+    *,
+    appearance: bool = True,
 ) -> Recogniser:
     """The recogniser that a bundle names; runtime and providers are the bundle's unless given.
 
+    appearance: keyframe features of hand frames are of the network that the bundle names.
     Raises BundleError, or RuntimeUnavailable.
     """
     from edge.rules import RuleRecogniser
@@ -71,7 +78,7 @@ def open_recogniser(
         return rules
     from edge.fallback import FallbackRecogniser, FallbackSettings
 
-    model = open_student(bundle, view, mirrored, runtime, providers=providers)
+    model = open_student(bundle, view, mirrored, runtime, providers=providers, appearance=appearance)
     if "fallback" not in bundle.student:
         return model
     try:
@@ -90,12 +97,15 @@ def open_student(
     runtime: str = "",
     tap: Tap | None = None,
     providers: tuple[str, ...] = (),
+    *,
+    appearance: bool = True,
 ) -> StudentRecogniser:
     """The model of a bundle alone, without its rules; runtime and providers are the bundle's unless given.
 
     Raises BundleError, or RuntimeUnavailable.
     """
     from edge.captioner import TokenCaptioner
+    from edge.confidence import Confidence
     from edge.decode import DecodeSettings
     from edge.encoder import FrameEncoder
     from edge.runtime import open_session
@@ -111,12 +121,14 @@ def open_student(
     about = bundle.student
     try:
         settings = DecodeSettings(**about["decode"])
-        sees, sure = bool(about["appearance"]), float(about["sure"])
+        sees, sure = bool(about["appearance"]) and appearance, float(about["sure"])
+        known = Confidence.from_dict(about["confidence"]) if "confidence" in about else None
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(
             f"The bundle {bundle.name} describes its student in a way that is not known: {error}."
         ) from error
     captioner = TokenCaptioner(session("units"), session("prefill"), session("step"), bundle.vocabulary)
     return StudentRecogniser(
-        FrameEncoder(session("encoder")), captioner, view, settings, appearance=sees, mirrored=mirrored, sure=sure
-    )
+        FrameEncoder(session("encoder")), captioner, view, settings, appearance=sees, mirrored=mirrored, sure=sure,
+        confidence=known,
+    )  # fmt: skip

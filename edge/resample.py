@@ -30,7 +30,8 @@ class Tick:
         index: counts from 0; t: seconds of the source.
         world [2,21,3], image [2,21,3] (units of image width, square pixels), wrist [2,3]: as in `HandFrame`,
             NaN where unknown.
-        present [2] bool. fresh [2] bool: this is another hand than at the tick before (its track changed).
+        score [2]: the tracker's presence. present [2] bool.
+        fresh [2] bool: this is another hand than at the tick before (its track changed).
     """
 
     index: int
@@ -38,6 +39,7 @@ class Tick:
     world: Array
     image: Array
     wrist: Array
+    score: Array
     present: NDArray[np.bool_]
     fresh: NDArray[np.bool_]
 
@@ -80,7 +82,9 @@ class Resampler:
                 points = np.where(both[:, None, None], old + share * (now - old), now)
             fresh = here & (track != self._track)
             self._track = np.where(here, track, self._track)
-            ticks.append(Tick(self._next, at, points[:, :21], points[:, 21:42], points[:, 42], here, fresh))
+            # the newer frame's certainty, not a blend: it says whether these landmarks can be trusted
+            world, image, wrist = points[:, :21], points[:, 21:42], points[:, 42]
+            ticks.append(Tick(self._next, at, world, image, wrist, frame.presence, here, fresh))
             self._next += 1
         self._last = (t, now, here, track)
         return ticks

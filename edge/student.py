@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.captioner import UNIT_TICKS, UNITS, TokenCaptioner
+from edge.confidence import Confidence
 from edge.decode import COLUMNS, DecodeSettings, Paths, decode
 from edge.encoder import LAG, FrameEncoder, Reading
 from edge.errors import ScoreError
@@ -58,6 +59,7 @@ class StudentRecogniser:
     Args:
         mirrored: the source's pictures are flipped like a selfie.
         appearance: the captioner was trained with keyframe features of this tracker; else they are not shown to it.
+        confidence: how sure to be of an event; None = as its heads say.
         sure: confidence from which the captioner's own words are spoken; below it the narrator speaks the score.
 
     `push(frame)` -> poses; `moving`; `score(final)` -> events of the frame heads; `caption(final)` -> text and its
@@ -76,10 +78,11 @@ class StudentRecogniser:
         mirrored: bool = False,
         sure: float = SURE,
         appearance: bool = False,
+        confidence: Confidence | None = None,
     ) -> None:
         self.encoder, self.captioner, self.view = encoder, captioner, view
         self.settings = settings or DecodeSettings()
-        self._sees = appearance
+        self._sees, self.confidence = appearance, confidence
         self.sure = sure
         self._resampler, self._features = Resampler(mirrored=mirrored), FeatureReader(view)
         self.reset()
@@ -155,7 +158,11 @@ class StudentRecogniser:
         if self._read[0] != len(heard) or self._read[1] != heard[0].t:
             times = np.array([h.t for h in heard]) - LAG / self._resampler.hz
             probs = np.stack([h.reading.probs for h in heard])
-            self._read = (len(heard), heard[0].t, decode(times, probs, self.settings, self._paths.path()))
+            self._read = (
+                len(heard),
+                heard[0].t,
+                decode(times, probs, self.settings, self._paths.path(), self.confidence),
+            )
         return self._read[2]
 
     def words(self) -> tuple[str, float] | None:

@@ -31,7 +31,7 @@ from export.judge.clips import Clip, ClipError, digest, find_clips
 from export.judge.judge import Judgement, Line, judge
 
 #: the settings that are compared
-SURE = (0.0, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 1.01)
+SURE = (0.0, 0.65, 0.7, 0.75, 0.8, 0.82, 0.84, 0.86, 0.88, 0.9, 0.925, 0.95, 1.01)
 TRUST = (1.0, 0.9, 0.8, 0.6)
 #: share of what is said that may be invented (DESIGN.md section 8); where nothing keeps it, see `best`
 INVENTED = 0.10

@@ -17,6 +17,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     p.add_argument("--batch", type=int, default=64, help="hands a step")
     p.add_argument("--rate", type=float, default=2e-3, help="peak learning rate")
     p.add_argument("--paraphrases", type=float, default=0.0, help="share of captions in other words")
+    p.add_argument("--tracked", type=Path, help="folder of tracked clips (python -m export.sim.tracked) to mix in")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     p.add_argument("--threads", type=int, default=1)
@@ -43,7 +44,14 @@ def run(args: argparse.Namespace) -> int:
     settings = TrainSettings(
         steps=args.steps, rate=args.rate, seed=args.seed, device=args.device, threads=args.threads, workers=args.workers
     )
-    feed = FeedSettings(draw_scene, rows=args.batch, size=args.batch, seed=args.seed, paraphrases=args.paraphrases)
+    feed = FeedSettings(
+        draw_scene, rows=args.batch, size=round(0.75 * args.batch), seed=args.seed, paraphrases=args.paraphrases,
+        tracked=args.tracked,
+    )  # fmt: skip
+    if args.tracked:
+        from export.data.tracked import table
+
+        table(args.tracked, feed.seconds)  # once, before the workers want it
     path, step = train(settings, feed, args.out, start_from=args.start_from)
     print(f"{path}: {step} of {args.steps} steps, curves in {path.with_name('curves.png')}")
     if step < args.steps:

@@ -126,6 +126,7 @@ def caption_source(
     paths = outputs(args)
     try:
         check_paths(paths, force=args.force, source=where)
+        recorded_digest = source.recording.appearance_digest if isinstance(source, RecordingSource) else ""
         view = args.camera_view or source.view or "facing"
         mirrored = bool(source.mirrored) if source.gives_hands else args.mirrored
         captioner = Captioner.open(
@@ -137,14 +138,13 @@ def caption_source(
             language=args.language,
             style=args.style,
             detail=args.detail,
+            appearance_digest=recorded_digest,
         )
     except BaseException:
         source.close()
         raise
     with captioner:
-        digest = captioner.tracker.appearance_digest if captioner.tracker is not None else ""
-        if isinstance(source, RecordingSource):
-            digest = source.recording.appearance_digest
+        digest = captioner.tracker.appearance_digest if captioner.tracker is not None else recorded_digest
         about = {"mirrored": mirrored, "appearance_digest": digest}
         sinks = open_sinks(paths, title=source.name, fps=source.fps, view=view, live=source.live, recording=about)
         try:

@@ -7,14 +7,19 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from queue import Full
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.captioner import END
+from edge.captioner import END, UNITS
+from export.data.tracked import Table, table
 from export.data.windows import draw, ids_of
-from export.sim.batch import Scene, Streamer
+from export.sim.batch import Clips, Scene, Streamer
+
+#: width of the full landmark network's shared feature
+APPEARANCE = 1152
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,10 +27,11 @@ class TrainBatch:
     """One batch; rows are hands in view, clips have one or two of them.
 
     Attributes:
-        features [N,T,6,30] float16. targets [N,T,7,6] uint8. present, moving [N,T] bool.
+        features [N,T,6,54] float16. targets [N,T,7,6] uint8. present, moving [N,T] bool.
         rows [B,2] int64: row of each clip's left and right hand, N = no such hand.
         first, last [B] int64: the caption's window. tokens [B,L] int64: begin, words, end, then end again.
         told [B] bool: the clip has a caption.
+        appearance [B,U,2,D] float16, has [B,U,2] float32: keyframe features of the window's units, where known.
     """
 
     features: NDArray[np.float16]
@@ -37,12 +43,16 @@ class TrainBatch:
     last: NDArray[np.int64]
     tokens: NDArray[np.int64]
     told: NDArray[np.bool_]
+    appearance: NDArray[np.float16]
+    has: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class FeedSettings:
     """programs: draws scenes. rows: hands of a batch, always so many: kernels are built once. size: clips drawn for
-    them. paraphrases: share of captions in other words. longest: tokens. most: ticks of a window at most."""
+    them. paraphrases: share of captions in other words. longest: tokens. most: ticks of a window at most.
+    tracked: folder of tracked clips (`export.sim.tracked`), `real` = their share of the clips; blind = share of their
+    keyframe features that are hidden, so that the captioner can do without."""
 
     programs: Callable[[np.random.Generator], Scene]
     rows: int = 64
@@ -52,12 +62,29 @@ class FeedSettings:
     paraphrases: float = 0.0
     longest: int = 80
     most: int = 180
+    tracked: Path | None = None
+    real: float = 0.5
+    blind: float = 0.4
 
 
-def make(streamer: Streamer, settings: FeedSettings, number: int) -> TrainBatch:
-    """Batch `number`."""
+def _mixed(a: Clips, b: Clips, order: NDArray[np.intp]) -> Clips:
+    """Both, in this order: a batch is filled from the front."""
+    names = ("features", "targets", "present", "moving")
+    scores = [*a.scores, *b.scores]
+    arrays = {n: np.concatenate([getattr(a, n), getattr(b, n)])[order] for n in names}
+    return Clips(**arrays, scores=[scores[i] for i in order])
+
+
+def make(streamer: Streamer, settings: FeedSettings, number: int, known: Table | None = None) -> TrainBatch:
+    """Batch `number`; known: the tracked clips of `settings.tracked`."""
     clips = streamer.batch(number)
     rng = np.random.default_rng((settings.seed, number, 1))
+    whose = np.full(len(clips.scores), -1)
+    if known is not None:
+        drawn = rng.choice(len(known), max(round(settings.size * settings.real), 1), replace=len(known) < settings.size)
+        a, b = len(clips.scores), len(drawn)
+        order = np.argsort(np.r_[np.arange(a) / a, np.arange(b) / b], kind="stable")
+        clips, whose = _mixed(clips, known.clips(drawn), order), np.r_[whose, drawn][order]
     used = clips.present.any(axis=1)
     fits = np.cumsum(used.sum(axis=1)) <= settings.rows
     used &= fits[:, None]
@@ -71,13 +98,18 @@ def make(streamer: Streamer, settings: FeedSettings, number: int) -> TrainBatch:
         return np.ascontiguousarray(np.swapaxes(a, 1, 2)[pick])
 
     first, last, told, texts = [], [], [], []
-    for score, present, kept in zip(clips.scores, clips.present, fits, strict=True):
+    width = known.appearance.shape[-1] if known is not None else APPEARANCE
+    appearance = np.zeros((len(clips.scores), UNITS, 2, width), np.float16)
+    has = np.zeros(appearance.shape[:-1], np.float32)
+    for i, (score, present, kept) in enumerate(zip(clips.scores, clips.present, fits, strict=True)):
         window = draw(score, present, rng, settings.paraphrases, settings.most) if kept else None
         ids = ids_of(window.text) if window else []
         good = window is not None and len(ids) <= settings.longest
         first.append(window.first if window and good else 0)
         last.append(window.last if window and good else 8)
         told.append(bool(good))
+        if known is not None and good and whose[i] >= 0 and rng.random() >= settings.blind:
+            appearance[i], has[i] = known.seen(int(whose[i]), first[-1], last[-1])
         texts.append(ids if good else [END, END])
     longest = -(-max(len(t) for t in texts) // 16) * 16 + 1
     tokens = np.full((len(texts), longest), END)
@@ -93,15 +125,20 @@ def make(streamer: Streamer, settings: FeedSettings, number: int) -> TrainBatch:
         np.array(last),
         tokens,
         np.array(told),
+        appearance,
+        has,
     )
 
 
 def _work(settings: FeedSettings, start: int, step: int, queue: mp.Queue[TrainBatch]) -> None:
-    streamer = Streamer(settings.programs, size=settings.size, seconds=settings.seconds, seed=settings.seed)
+    share = settings.real if settings.tracked else 0.0
+    size = max(round(settings.size * (1 - share)), 1)
+    streamer = Streamer(settings.programs, size=size, seconds=settings.seconds, seed=settings.seed)
+    known = table(settings.tracked, settings.seconds) if settings.tracked else None
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the trainer's, which closes its workers
     number, parent = start, os.getppid()
     while True:
-        batch = make(streamer, settings, number)
+        batch = make(streamer, settings, number, known)
         while True:
             try:
                 queue.put(batch, timeout=2.0)

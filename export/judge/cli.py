@@ -24,7 +24,7 @@ from edge.narrator import DETAILS, STYLES
 from edge.provenance import shown, versions
 from export.gestures.cli import add_spotting
 from export.judge.clips import Clip, ClipError, digest, find_clips
-from export.judge.evaluate import SOURCES, Job, OpenSpeaker, Result, floor, given, run, summary
+from export.judge.evaluate import SOURCES, WITHOUT, Job, OpenSpeaker, Result, floor, given, run, summary
 from export.judge.judge import ALONE, Line, judge
 from export.judge.match import ATTRIBUTES
 from export.judge.opinions import add_second_opinions, open_llm, second_opinions, show_second_opinions
@@ -62,6 +62,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     captions.add_argument("--cache", type=Path, metavar="DIR",
                           help="keep tracked landmarks here as NAME.tracked.npz, and use those newer than their video; "
                           "delete them when the tracker changes")  # fmt: skip
+    captions.add_argument("--without", nargs="+", choices=tuple(WITHOUT), default=[], metavar="WHAT",
+                          help=f"show the captioner no {', '.join(WITHOUT)}, as if the source had none")  # fmt: skip
     captions.add_argument("--language", default="en", help="language of the captions (default %(default)s)")
     captions.add_argument("--style", choices=tuple(STYLES), default="descriptive", help="wording of the captions")
     captions.add_argument("--detail", choices=DETAILS, default="normal", help="how much the captions say")
@@ -110,7 +112,7 @@ def _judged(
         missing = "a video beside its truth" if args.source == "pixels" else "true landmarks"
         raise ClipError(f"None of the {len(clips)} clips has {missing}, so there is nothing to caption.")
     wording = {name: value for name, usual in WORDING.items() if (value := getattr(args, name)) != usual}
-    jobs = [Job(clip, wanted, args.bundle, open_speaker, args.cache, wording) for clip in clips]
+    jobs = [Job(clip, wanted, args.bundle, open_speaker, args.cache, wording, tuple(args.without)) for clip in clips]
     results = list(_progress(_run_all(jobs, args.jobs), len(jobs)))
     sources = {
         source: summary([r.judgements[source] for r in results if source in r.judgements])
@@ -120,6 +122,7 @@ def _judged(
     sources["floor"] = summary(floor(clips, args.language))
     report = _report(args, clips, sources) | {
         "bundle": args.bundle,
+        **({"without": args.without} if args.without else {}),
         "weights": Bundle.open(args.bundle).weights_digest,
         "cached_clips": sum(r.cached for r in results),
         "per_clip": [_per_clip(r) for r in results],

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,6 +26,8 @@ from export.judge.judge import Judgement, Line, judge
 from export.judge.match import ATTRIBUTES, Counts
 
 #: Where captions come from: true landmarks, tracked pixels, the most frequent caption, a file of events.
+#: What a source may lack -> the field of its hand frames.
+WITHOUT = {"world": "world", "image": "landmarks", "wrist": "wrist", "appearance": "appearance"}
 SOURCES = {"oracle": "landmarks", "pixels": "pixels", "floor": "floor", "given": "given"}
 BOOTSTRAPS = 1000
 
@@ -62,7 +64,10 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One clip with everything that a worker needs; `open_speaker` must be importable to run in several processes."""
+    """One clip with everything that a worker needs; `open_speaker` must be importable to run in several processes.
+
+    without: what the hand frames are to lack (see `lacking`), as those of simpler sources do.
+    """
 
     clip: Clip
     sources: tuple[str, ...]
@@ -70,6 +75,7 @@ class Job:
     open_speaker: OpenSpeaker
     cache: Path | None = None
     wording: Mapping[str, str] = field(default_factory=dict)  # language, style, detail where they are not the usual
+    without: tuple[str, ...] = ()
 
     @property
     def language(self) -> str:
@@ -104,6 +110,17 @@ def listen(speaker: Speaker, items: Iterable[HandFrame | Picture]) -> Heard:
     return Heard.of(events, frames)
 
 
+def lacking(frames: Iterable[HandFrame], without: Sequence[str]) -> Iterator[HandFrame]:
+    """Hand frames without some of `WITHOUT`: landmarks become unknown, keyframe features are not there."""
+    for frame in frames:
+        gone: dict[str, Any] = {}
+        for name in without:
+            field_name = WITHOUT[name]
+            old = getattr(frame, field_name)
+            gone[field_name] = None if name == "appearance" else np.full_like(old, np.nan)
+        yield replace(frame, **gone)
+
+
 def _tracked(job: Job) -> Path | None:
     """The cached landmarks of a clip, where they are newer than its video."""
     if job.cache is None or job.clip.video is None:
@@ -124,13 +141,18 @@ def run(job: Job) -> Result:
             with job.open_speaker(
                 job.bundle, view=clip.view, mirrored=clip.mirrored, tracker=None, **job.wording
             ) as speaker:
-                heard[source] = listen(speaker, Recording.load(clip.recording).frames())
+                heard[source] = listen(speaker, lacking(Recording.load(clip.recording).frames(), job.without))
         elif source == "pixels" and cached is not None:
             with job.open_speaker(
                 job.bundle, view=clip.view, mirrored=clip.mirrored, tracker=None, **job.wording
             ) as speaker:
-                heard[source] = listen(speaker, Recording.load(cached).frames())
+                heard[source] = listen(speaker, lacking(Recording.load(cached).frames(), job.without))
         elif source == "pixels" and clip.video is not None:
+            if job.without:
+                raise ClipError(
+                    f"{clip.name}: only tracked landmarks can be shown without {', '.join(job.without)}: "
+                    "caption the clips once with --cache DIR, then again with it and --without."
+                )
             heard[source] = _from_pixels(job, clip.video)
     return Result(
         clip,

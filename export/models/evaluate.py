@@ -28,6 +28,7 @@ from export.judge.evaluate import floor
 from export.judge.judge import Judgement, Line, judge
 from export.sim.batch import Scene, feasible, track
 from export.sim.noise import NoiseSettings
+from export.sim.tracker_model import TrackerModel
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +56,10 @@ def simulated_clips(
         if not scenes:
             continue
         rate = fps or float(rng.choice([15, 20, 24, 30, 30, 30, 45, 60]))
-        seen = track(scenes, plans, rng, NoiseSettings.load(), fps=rate, level=level, sources=False)
+        tracker = TrackerModel.load() if level else None
+        seen = track(
+            scenes, plans, rng, NoiseSettings.load(), fps=rate, level=level, sources=False, tracker=tracker
+        )  # fmt: skip
         for b, scene in enumerate(scenes):
             frames = tuple(_frame(seen, b, k) for k in np.flatnonzero(seen.valid[b]))
             out.append(SimulatedClip(scene.score, scene.stage.view, frames))
@@ -68,7 +72,7 @@ def _frame(seen: Any, b: int, k: int) -> HandFrame:
         t_ns=round(seen.times[b, k] * 1e9) + 1_000_000_000,
         landmarks=seen.image[b, k],
         world=seen.world[b, k],
-        presence=present.astype(np.float32),
+        presence=np.where(present, seen.score[b, k], np.float32(0.0)),
         track_id=np.where(present, 10 * seen.track[b, k] + np.arange(2), -1).astype(np.int32),
     )
 

@@ -32,6 +32,8 @@ class Batch:
     last: Tensor
     tokens: Tensor
     told: Tensor
+    appearance: Tensor
+    has: Tensor
 
 
 def frame_losses(logits: Tensor, moving: Tensor, batch: Batch) -> tuple[dict[str, Tensor], dict[str, float]]:
@@ -78,8 +80,10 @@ def caption_loss(
     picked = logits[pick] * mask[..., None, None], embedding[pick] * mask[..., None]
     if noise:
         picked = picked[0] + noise * torch.randn_like(picked[0]), picked[1]
-    blank = torch.zeros(len(which), units, 2, student.config.units.appearance, device=which.device)
-    memory = student.memory(picked[1], picked[0], mask, blank, blank[..., 0])
+    seen, has = batch.appearance[which].float(), batch.has[which]
+    if seen.shape[1] < units:
+        seen, has = F.pad(seen, (0, 0, 0, 0, 0, units - seen.shape[1])), F.pad(has, (0, 0, 0, units - has.shape[1]))
+    memory = student.memory(picked[1], picked[0], mask, seen[:, :units], has[:, :units])
     whole = mask.reshape(len(which), units, ticks, 2).amax(2)  # [B,U,2]
     known = whole.repeat_interleave(student.config.units.motion + 1, dim=2).flatten(1)
     tokens = batch.tokens[which]

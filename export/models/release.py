@@ -46,7 +46,7 @@ def release(checkpoint: Path, settings: DecodeSettings | None = None) -> dict[st
         "moving_lag_ticks": MOVING_LAG,
         "unit_ticks": UNIT_TICKS,
         "units": UNITS,
-        "appearance": False,
+        "appearance": bool(rest.get("appearance", False)),
         "sure": SURE,
         "decode": asdict(settings or DecodeSettings()),
         "sizes": student.config.to_dict(),

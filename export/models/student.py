@@ -67,17 +67,17 @@ class Student(nn.Module):
 
     def save(self, path: Path, **extra: Any) -> None:
         """Weights, sizes and whatever else a checkpoint holds."""
-        state = {"config": self.config.to_dict(), "weights": self.state_dict(), **extra}
+        state = {"config": self.config.to_dict(), "weights": self.state_dict()} | extra
         partial = path.with_suffix(".partial")
         torch.save(state, partial)
         partial.replace(path)
 
     @classmethod
-    def load(cls, path: Path) -> tuple[Student, dict[str, Any]]:
-        """A checkpoint's student, and the rest of it."""
+    def load(cls, path: Path, *, raw: bool = False) -> tuple[Student, dict[str, Any]]:
+        """A checkpoint's student, and the rest of it. raw: the last step's weights, where their average is kept too."""
         data = torch.load(path, map_location="cpu", weights_only=True)
         student = cls(StudentConfig.from_dict(data["config"]))
-        student.load_state_dict(data["weights"])
+        student.load_state_dict(data["raw" if raw and "raw" in data else "weights"])
         return student, data
 
 

@@ -38,6 +38,7 @@ class TrainSettings:
         steps: optimiser steps; the learning rate falls to zero over them. rate: its peak. warm: steps to the peak.
         caption_from: step at which captions begin to count, fully after as many steps again.
         save_s: seconds between checkpoints. log: steps between rows of the log.
+        average: share that the weights' running average keeps at a step; the average is what a checkpoint gives.
         device: "cpu" or "cuda". half: bfloat16 inside the encoder (twice as fast where the CPU has it).
     """
 
@@ -51,6 +52,7 @@ class TrainSettings:
     seed: int = 0
     device: str = "cpu"
     half: bool = True
+    average: float = 0.997
     threads: int = 1
     workers: int = 1
 
@@ -156,6 +158,26 @@ def _curve(panel: NDArray[np.uint8], name: str, steps: NDArray[np.float64], valu
     cv2.putText(panel, f"{int(x[-1])}", (wide - 50, high - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.35, (90, 90, 90), 1)
 
 
+class Average:
+    """Running average of a student's weights: smoother than the last step's, at no cost on the device."""
+
+    def __init__(self, student: Student, keep: float, begun: dict[str, Tensor] | None = None) -> None:
+        self.keep = keep
+        own = student.state_dict()
+        self.state = {n: (begun or own)[n].detach().to(t.device, copy=True) for n, t in own.items()}
+
+    @torch.no_grad()
+    def follow(self, student: Student, step: int) -> None:
+        """Take in the weights after a step; young averages forget faster."""
+        keep = min(self.keep, (1 + step) / (10 + step))
+        for name, new in student.state_dict().items():
+            old = self.state[name]
+            if old.dtype.is_floating_point:
+                old.lerp_(new, 1 - keep)
+            else:
+                old.copy_(new)
+
+
 class _Stop:
     """Notes that the user wants training to end; the step under way is finished and saved. Main thread only."""
 
@@ -191,7 +213,7 @@ def train(
     student, step, before = Student(), 0, 0.0
     saved = None
     if path.exists():
-        student, saved = Student.load(path)
+        student, saved = Student.load(path, raw=True)
         step, before = int(saved["step"]), float(saved["seconds"])
     elif start_from is not None:
         student, _ = Student.load(start_from)
@@ -205,12 +227,14 @@ def train(
     if saved is not None:
         optimiser.load_state_dict(saved["optimiser"])
         torch.set_rng_state(saved["rng"])
+    average = Average(student, settings.average, saved["weights"] if saved else None)
     log, began, last_save = Log(folder, step), time.perf_counter(), time.perf_counter()
 
     def save() -> None:
+        seconds = before + time.perf_counter() - began
         student.save(
-            path, step=step, seconds=before + time.perf_counter() - began,
-            optimiser=optimiser.state_dict(), rng=torch.get_rng_state(), steps=settings.steps,
+            path, weights=average.state, raw=student.state_dict(), step=step, seconds=seconds, steps=settings.steps,
+            optimiser=optimiser.state_dict(), rng=torch.get_rng_state(), appearance=feed_settings.tracked is not None,
         )  # fmt: skip
         log.draw()
 
@@ -231,6 +255,7 @@ def train(
                 torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
                 optimiser.step()
                 step += 1
+                average.follow(student, step)
                 if step % settings.log == 0 or step == settings.steps:
                     seconds = before + time.perf_counter() - began
                     row = {"step": step, "seconds": seconds, "rate": rate_at(step, settings), "loss": loss.item()}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.model_features import PERSON_AXES, FeatureReader, geometry
+from edge.model_features import PARTS, PERSON_AXES, WIDTH, FeatureReader, geometry
 from edge.resample import SLACK_S, TICK_HZ
 from edge.score import HANDS, Score
 from edge.targets import ATTRIBUTES, SLOTS, codes, slots_of
@@ -21,6 +21,7 @@ from export.sim.noise import NoiseSettings, bursts, errors, shrunk
 from export.sim.perform import curves, joints_of, unrest
 from export.sim.plan import Plan, plan
 from export.sim.stage import Stage
+from export.sim.tracker_model import TrackerModel
 
 Flags = NDArray[np.bool_]
 
@@ -41,7 +42,7 @@ class Clips:
     """A batch of clips at 30 Hz ticks.
 
     Attributes:
-        features [B,T,2,6,30] float32.
+        features [B,T,2,6,54] float32.
         targets [B,T,2,7,6] uint8: motion, direction, contact, extent, speed, repeat of every slot (`edge.targets`).
         present [B,T,2] bool: the hand is seen. moving [B,T,2] bool: an event of the hand is under way.
         scores: what is performed, seconds = ticks / 30.
@@ -56,7 +57,8 @@ class Clips:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frames:
-    """A tracker's view of a batch. times [B,F] seconds; valid [B,F] bool: not dropped; track [B,F,2] int."""
+    """A tracker's view of a batch. times [B,F] seconds; valid [B,F] bool: not dropped; track [B,F,2] int;
+    score [B,F,2]: its presence."""
 
     times: Array
     valid: Flags
@@ -64,6 +66,7 @@ class Frames:
     image: Array
     wrist: Array
     present: Flags
+    score: Array
     track: NDArray[np.int32]
     view: Array
 
@@ -85,8 +88,12 @@ def track(
     fps: float,
     level: float = 1.0,
     sources: bool = True,
+    tracker: TrackerModel | None = None,
 ) -> Frames:
-    """Perform, film and corrupt. `level` = 0: a perfect tracker; `sources`: some clips lack world or image."""
+    """Perform, film and corrupt. `level` = 0: a perfect tracker; `sources`: some clips lack world or image.
+
+    tracker: the fitted errors of the native tracker, in place of the `settings` that stand for any tracker.
+    """
     count, frames = len(scenes), int(np.ceil(max(s.duration for s in scenes) * fps)) + 1
     s, noisy = settings, level > 0
     times = np.arange(frames)[None] / fps + np.zeros((count, 1))
@@ -98,28 +105,24 @@ def track(
     values += unrest(times.astype(np.float32), bodies, seeds)
     stages = [c.stage for c in scenes]
     joints, wrist, _ = joints_of(values, bodies, stages)
-    shown = joints
-    if noisy:
-        joints, shown = (joints_of(v, bodies, stages)[0] for v in shrunk(rng, values, joints, settings, level))
     metres = np.array([b.metres for b in bodies], np.float32)[:, None, None, None, None]
     there = np.array([[h in c.hands for h in HANDS] for c in scenes])
     turn, seen, focal = cameras(wrist, there, rng)
-    world = turned(joints, turn)
-    e = errors(rng, times, settings, fps, level)
-    flat = projected(turned(shown, turn) if noisy else world, seen, focal)
-    zoom = focal[..., 0] / np.maximum(seen[..., 2:], 0.1)
-    flat = flat + e.image * (metres[..., 0] * zoom)[..., None]
-    world = world @ np.swapaxes(e.turn, -1, -2) * e.size[..., None]
-    world[..., 2] *= e.depth
-    world = world + e.world * metres
-    world = world - world[..., :1, :]
-    depth = np.concatenate([flat, (world[..., 2] * zoom)[..., None]], axis=-1)
+    score, lost = np.ones((count, frames, 2), np.float32), np.zeros((count, frames, 2), bool)
+    if tracker is not None and noisy:
+        world, depth, score, lost = _tracked(tracker, rng, times, joints, metres, turn, seen, focal)
+    else:
+        world, depth = _corrupted(
+            rng, times, values, joints, bodies, stages, s, fps, level, (metres, turn, seen, focal)
+        )
+        if noisy and rng.random() < 0.5:  # a tracker that says how sure it is; others are always sure
+            score = np.asarray(1 - 0.5 * rng.random((count, frames, 2)) ** 6, np.float32)
     wrist = seen * (1 + s.wrist_depth * level * rng.standard_normal((count, 1, 1, 1)))
     present = np.broadcast_to(there[:, None], (count, frames, 2)).copy()
     track_id = np.zeros((count, frames, 2), np.int32)
     valid = np.ones((count, frames), bool)
     if noisy:
-        present &= ~bursts(rng, times, s.loss_rate, s.loss_s, 2)
+        present &= ~(lost if tracker is not None else bursts(rng, times, s.loss_rate, s.loss_s, 2))
         late = np.where(rng.random((count, 2)) < s.late_share, rng.uniform(0, s.late_s, (count, 2)), 0.0)
         present &= times[..., None] >= late[:, None]
         valid = rng.random(valid.shape) >= s.drop_rate
@@ -140,13 +143,65 @@ def track(
         wrist[(kind < 0.10) | ((kind < 0.90) & (rng.random(count) < 0.8))] = np.nan
     view = np.stack([PERSON_AXES[c.stage.view] for c in scenes])
     return Frames(
-        times, valid, world.astype(np.float32), depth.astype(np.float32), wrist.astype(np.float32), present, track_id,
-        view,
+        times, valid, world.astype(np.float32), depth.astype(np.float32), wrist.astype(np.float32), present, score,
+        track_id, view,
     )  # fmt: skip
 
 
+def _corrupted(
+    rng: np.random.Generator, times: Array, values: Array, joints: Array, bodies: Sequence[Body],
+    stages: Sequence[Stage], s: NoiseSettings, fps: float, level: float, filmed: tuple[Array, Array, Array, Array],
+) -> tuple[Array, Array]:  # fmt: skip
+    """World and image landmarks with the errors that `settings` describe."""
+    metres, turn, seen, focal = filmed
+    shown, noisy = joints, level > 0
+    if noisy:
+        joints, shown = (joints_of(v, bodies, stages)[0] for v in shrunk(rng, values, joints, s, level))
+    world, shown = turned(joints, turn), turned(shown, turn)
+    e = errors(rng, times, s, fps, level)
+    zoom = focal[..., 0] / np.maximum(seen[..., 2:], 0.1)
+    flat = projected(shown, seen, focal) + e.image * (metres[..., 0] * zoom)[..., None]
+    # image landmarks bend as the picture shows, which is nearer to the truth than the world's
+    relative = (shown @ np.swapaxes(e.turn, -1, -2))[..., 2] * e.depth[..., 0][..., None]
+    relative = relative + (e.world[..., 2] * metres[..., 0])
+    world = world @ np.swapaxes(e.turn, -1, -2) * e.size[..., None]
+    world[..., 2] *= e.depth
+    world = world + e.world * metres
+    world = world - world[..., :1, :]
+    depth = (relative - relative[..., :1]) * zoom
+    return world, np.concatenate([flat, depth[..., None]], axis=-1)
+
+
+#: share of hands whose fitted errors are made smaller
+EASED = 0.5
+#: a left hand is read as the mirror image of a right one
+_SIDES = np.array([[-1, 1, 1], [1, 1, 1]], np.float32)
+
+
+def _tracked(
+    tracker: TrackerModel, rng: np.random.Generator, times: Array, joints: Array, metres: Array, turn: Array,
+    seen: Array, focal: Array,
+) -> tuple[Array, Array, Array, Flags]:  # fmt: skip
+    """World and image landmarks, score and losses as the native tracker would have them."""
+    true = turned(joints, turn)
+    flat = projected(true, seen, focal)
+    zoom = focal[..., 0] / np.maximum(seen[..., 2:], 0.1)
+    size = metres[..., 0] * zoom
+    ray = seen[..., :2] / np.maximum(seen[..., 2:], 0.1) * _SIDES[:, :2]
+    sides = _SIDES[:, None]
+    said = tracker.see(rng, times, true / metres * sides, ray, np.log(size[..., 0]))
+    # the fit is of rendered hands; real ones are what the tracker's networks were made for
+    ease = np.where(rng.random((len(times), 1, 2)) < EASED, rng.uniform(0.3, 1.0, (len(times), 1, 2)), 1.0)
+    ease = ease[..., None, None].astype(np.float32)
+    world = true + ease * said.world * sides * metres
+    image = (
+        np.concatenate([flat, (true[..., 2] * zoom)[..., None]], axis=-1) + ease * said.image * sides * size[..., None]
+    )
+    return world, image, np.maximum(said.score, np.float32(0.5)), said.lost
+
+
 def ticks_of(frames: Frames, length: int) -> tuple[Array, Array]:
-    """Features [B,T,2,6,30] and presence [B,T,2] as `Resampler` and `FeatureReader` make them from the frames."""
+    """Features [B,T,2,6,54] and presence [B,T,2] as `Resampler` and `FeatureReader` make them from the frames."""
     count = len(frames.times)
     early, late = np.zeros((count, length), int), np.zeros((count, length), int)
     share, first = np.zeros((count, length), np.float32), np.zeros((count, length), bool)
@@ -170,10 +225,11 @@ def ticks_of(frames: Frames, length: int) -> tuple[Array, Array]:
         return np.where(both[wide], a[who, early] + share[:, :, None][wide] * (now - a[who, early]), now)
 
     shape = geometry(
-        between(frames.world), between(frames.image), between(frames.wrist), here, frames.view[:, None]
+        between(frames.world), between(frames.image), between(frames.wrist), here, frames.view[:, None],
+        frames.score[who, late],
     )  # fmt: skip
     reader = FeatureReader(frames.view, (count,))
-    out = np.empty((count, length, 2, 6, 30), np.float32)
+    out = np.empty((count, length, 2, PARTS, WIDTH), np.float32)
     last = np.full((count, 2), -1)
     for k in range(length):
         fresh = here[:, k] & (track[:, k] != last)
@@ -204,6 +260,7 @@ class Streamer:
     Args:
         programs: draws one scene; it alone decides what is trained on.
         size: clips in a batch (a few fewer where scores turn out infeasible). seconds: length of the batch.
+        native: share of parts that the native tracker sees, as fitted; the rest is seen by any tracker.
     """
 
     def __init__(
@@ -214,12 +271,14 @@ class Streamer:
         seconds: float,
         seed: int,
         settings: NoiseSettings | None = None,
-        part: int = 32,
+        part: int = 16,
         level: float | None = None,
+        native: float = 0.7,
     ) -> None:
         self.programs, self.size, self.seconds, self.seed, self.part = programs, size, seconds, seed, part
         self.settings = settings or NoiseSettings.load()
         self.level = level
+        self.tracker, self.native = TrackerModel.load(), native
 
     def batch(self, number: int) -> Clips:
         rng = np.random.default_rng((self.seed, number))
@@ -236,7 +295,8 @@ class Streamer:
         level = (
             self.level if self.level is not None else float(rng.choice([0.0, 0.5, 1.0, 1.5], p=[0.05, 0.3, 0.5, 0.15]))
         )
-        frames = track(scenes, plans, rng, self.settings, fps=fps, level=level)
+        tracker = self.tracker if level > 0 and rng.random() < self.native else None
+        frames = track(scenes, plans, rng, self.settings, fps=fps, level=level, tracker=tracker)
         length = int(self.seconds * TICK_HZ)
         features, present = ticks_of(frames, length)
         scores = [s.score for s in scenes]

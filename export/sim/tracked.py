@@ -29,7 +29,7 @@ from export.sim.render import Look, Renderer
 #: of training clips; development clips take another
 SEED = 7001
 #: frame rates of these clips: high ones cost rendering time and show the same poses again
-RATES = (15.0, 15.0, 20.0, 30.0)
+RATES = (15.0, 15.0, 15.0, 20.0, 30.0)
 #: seconds between keyframes whose feature is kept
 KEY_S = 0.25
 

@@ -92,7 +92,8 @@ def test_lost_hand_stands_still_and_then_goes_to_nothing() -> None:
     resampler, reader = Resampler(), FeatureReader("facing")
     (tick,) = resampler.push(frames("right")[0])
     first = reader.read(tick)
-    nobody = Tick(0, 0.0, tick.world * np.nan, tick.image * np.nan, tick.wrist * np.nan, np.zeros(2, bool), tick.fresh)
+    nothing = (a * np.nan for a in (tick.world, tick.image, tick.wrist))
+    nobody = Tick(0, 0.0, *nothing, np.zeros(2, np.float32), np.zeros(2, bool), tick.fresh)
     held = reader.read(nobody)
     assert held[1, 5, 20] == 0
     assert np.array_equal(held[1, :5], first[1, :5])
@@ -112,6 +113,7 @@ def test_batch_and_stream_are_the_same_code() -> None:
     ones = [FeatureReader("facing"), FeatureReader("egocentric")]
     for k in ticks:
         both = [np.stack([a, a]) for a in (k.world, k.image, k.wrist, k.present)]
-        out = batch.step(geometry(*both, views), np.stack([k.fresh, k.fresh]))
+        score = np.stack([k.score, k.score])
+        out = batch.step(geometry(*both, views, score), np.stack([k.fresh, k.fresh]))
         for i, reader in enumerate(ones):
             np.testing.assert_allclose(out[i], reader.read(k), atol=2e-6)

@@ -10,6 +10,7 @@ from edge.decode import COLUMNS
 from edge.encoder import LAG, FrameEncoder
 from edge.errors import BundleError
 from edge.hands.frame import HandFrame
+from edge.model_features import WIDTH
 from edge.narrator import vocabulary, words
 from edge.pipeline import Captioner
 from edge.runtime import TensorSpec
@@ -63,7 +64,7 @@ def swipes(x, state):
 
 def encoder():
     shapes = [(2, len(SLOTS), SLOT_WIDTH), (2, 1), (2, 4), (2, 12, 6)]
-    return FrameEncoder(FakeSession([((2, 6, 30), F32), ((2, 12, 6), F32)], shapes, swipes))
+    return FrameEncoder(FakeSession([((2, 6, WIDTH), F32), ((2, 12, 6), F32)], shapes, swipes))
 
 
 WORDS = vocabulary()
@@ -186,7 +187,7 @@ def test_a_new_track_is_measured_anew():
 
 def test_networks_that_do_not_belong_are_refused():
     wrong = FakeSession(
-        [((2, 6, 30), F32), ((2, 12, 6), F32)], [(2, 3, SLOT_WIDTH), (2, 1), (2, 4), (2, 12, 6)], swipes
+        [((2, 6, WIDTH), F32), ((2, 12, 6), F32)], [(2, 3, SLOT_WIDTH), (2, 1), (2, 4), (2, 12, 6)], swipes
     )
     with pytest.raises(BundleError, match="reads"):
         FrameEncoder(wrong)

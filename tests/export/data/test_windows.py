@@ -60,7 +60,7 @@ def test_batches_have_one_shape_and_rows_of_their_clips() -> None:
     streamer = Streamer(draw_scene, size=8, seconds=4.0, seed=0)
     for number in range(2):
         batch, clips = make(streamer, settings, number), streamer.batch(number)
-        assert batch.features.shape == (8, 120, 6, 30)
+        assert batch.features.shape == (8, 120, 6, 54)
         for b, h in np.argwhere(batch.rows < 8):
             np.testing.assert_array_equal(batch.targets[batch.rows[b, h]], clips.targets[b, :, h])
         assert (batch.tokens[batch.told, 0] == BEGIN).all()

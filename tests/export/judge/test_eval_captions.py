@@ -23,8 +23,8 @@ from edge.narrator import narrate
 from edge.recording import Recording
 from edge.score import FingerEvent, Score, order
 from export.judge.cli import add_parser, run_captions
-from export.judge.clips import Clip, digest, find_clips
-from export.judge.evaluate import floor, floor_caption, intervals, phrases, summary
+from export.judge.clips import Clip, ClipError, digest, find_clips
+from export.judge.evaluate import floor, floor_caption, intervals, lacking, phrases, summary
 from export.judge.judge import Line, judge
 from export.sim.camera import Camera, film, frame_on
 from export.sim.perform import perform
@@ -165,6 +165,18 @@ def test_pixels_come_from_the_video_and_are_cached(tmp_path: Path, capsys: pytes
     newer = (cache / "clip.tracked.npz").stat().st_mtime + 10
     os.utime(shown, (newer, newer))
     assert figures(capsys, shown, "--from", "pixels", "--cache", cache)["cached_clips"] == 0
+
+
+def test_frames_can_be_shown_without_what_simpler_sources_lack(tmp_path: Path) -> None:
+    whole = list(recording().frames())
+    (one, *_) = lacking(whole, ("world", "appearance"))
+    assert np.isnan(one.world).all()
+    assert one.appearance is None
+    assert np.array_equal(one.landmarks, whole[0].landmarks, equal_nan=True)
+    shown = video(tmp_path / "clip.avi")
+    recording().save(tmp_path / "clip.npz")
+    with pytest.raises(ClipError, match="once with --cache"):
+        evaluate(shown, "--from", "pixels", "--without", "image")
 
 
 def test_a_folder_gives_every_clip_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

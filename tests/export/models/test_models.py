@@ -7,6 +7,7 @@ torch = pytest.importorskip("torch", reason="training and export need the train 
 
 from edge.captioner import BEGIN, END, UNIT_TICKS, TokenCaptioner  # noqa: E402
 from edge.encoder import FrameEncoder  # noqa: E402
+from edge.model_features import WIDTH  # noqa: E402
 from edge.narrator import vocabulary  # noqa: E402
 from edge.runtime import open_session  # noqa: E402
 from edge.targets import SLOT_WIDTH, SLOTS  # noqa: E402
@@ -37,7 +38,7 @@ def test_size(student: Student) -> None:
 
 
 def test_steps_are_the_clip(student: Student) -> None:
-    x = torch.randn(2, 70, 6, 30)
+    x = torch.randn(2, 70, 6, WIDTH)
     step = EncoderStep(student.encoder).eval()
     with torch.no_grad():
         logits, moving, embedding = student.encoder(x)
@@ -50,7 +51,7 @@ def test_steps_are_the_clip(student: Student) -> None:
 
 
 def test_nothing_looks_ahead(student: Student) -> None:
-    x = torch.randn(1, 40, 6, 30)
+    x = torch.randn(1, 40, 6, WIDTH)
     y = x.clone()
     y[:, 25:] += 1
     with torch.no_grad():
@@ -172,7 +173,7 @@ def test_device_decoder_writes_what_teacher_forcing_would(student: Student, lite
 
 def test_encoder_session_keeps_its_state(litert: Path) -> None:
     encoder = FrameEncoder(open_session(litert / "encoder.tflite"))
-    x = np.random.default_rng(0).normal(size=(2, 6, 30)).astype(np.float32)
+    x = np.random.default_rng(0).normal(size=(2, 6, WIDTH)).astype(np.float32)
     first, second = encoder.push(x), encoder.push(x)
     assert not np.allclose(first.probs, second.probs)
     encoder.reset()
@@ -184,6 +185,6 @@ def test_checkpoint_round_trip(student: Student, tmp_path: Path) -> None:
     again, rest = Student.load(tmp_path / "s.pt")
     assert rest["step"] == 3
     assert again.config == StudentConfig()
-    x = torch.randn(1, 10, 6, 30)
+    x = torch.randn(1, 10, 6, WIDTH)
     with torch.no_grad():
         assert torch.equal(again.eval().encoder(x)[0], student.encoder(x)[0])

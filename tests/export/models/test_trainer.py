@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch", reason="training needs the train extra")
 from export.data.feed import FeedSettings  # noqa: E402
 from export.data.scenes import draw_scene  # noqa: E402
 from export.models.student import Student  # noqa: E402
-from export.models.trainer import TrainSettings, rate_at, train  # noqa: E402
+from export.models.trainer import Average, TrainSettings, rate_at, train  # noqa: E402
 
 SETTINGS = TrainSettings(steps=4, warm=2, caption_from=1, log=1, half=False)
 FEED = FeedSettings(draw_scene, rows=4, size=4, seconds=3.0)
@@ -70,3 +70,18 @@ def test_rate_rises_and_falls() -> None:
     assert rates[0] == pytest.approx(0.1)
     assert rates[100] == pytest.approx(0.0)
     assert rates[10:] == sorted(rates[10:], reverse=True)
+
+
+def test_the_average_follows_and_outlasts_a_stop() -> None:
+    student = Student()
+    average = Average(student, 0.9)
+    first = {n: t.clone() for n, t in average.state.items()}
+    with torch.no_grad():
+        for p in student.parameters():
+            p.add_(1.0)
+    for step in range(200, 260):
+        average.follow(student, step)
+    name = next(n for n, _ in student.named_parameters())
+    assert torch.allclose(average.state[name], first[name] + 1, atol=0.01)
+    again = Average(student, 0.9, first)
+    assert torch.equal(again.state[name], first[name])

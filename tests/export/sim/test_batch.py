@@ -13,6 +13,7 @@ from export.data.scenes import draw_scene, draw_test
 from export.sim.batch import Frames, Streamer, feasible, ticks_of, track, truth
 from export.sim.noise import NUMBERS, NoiseSettings, drift, errors
 from export.sim.split import split_of_score
+from export.sim.tracker_model import TrackerModel
 
 SETTINGS = NoiseSettings.load()
 
@@ -29,16 +30,17 @@ def frame(seen: Frames, b: int, k: int) -> HandFrame:
         seen.image[b, k],
         seen.world[b, k],
         seen.wrist[b, k],
-        here.astype(np.float32),
+        np.where(here, seen.score[b, k], np.float32(0)),
         np.where(here, seen.track[b, k], -1).astype(np.int32),
     )
 
 
+@pytest.mark.parametrize("tracker", [None, TrackerModel.load()], ids=["any", "native"])
 @pytest.mark.parametrize("fps", [17.0, 30.0, 55.0])
-def test_batches_are_what_the_device_would_read(fps: float) -> None:
+def test_batches_are_what_the_device_would_read(fps: float, tracker: TrackerModel | None) -> None:
     """Drops, jitter, losses and flips included."""
     kept, plans = scenes(6)
-    seen = track(kept, plans, np.random.default_rng(1), SETTINGS, fps=fps, level=1.0)
+    seen = track(kept, plans, np.random.default_rng(1), SETTINGS, fps=fps, level=1.0, tracker=tracker)
     features, present = ticks_of(seen, 120)
     for b, scene in enumerate(kept):
         resampler, reader = Resampler(), FeatureReader(scene.stage.view)

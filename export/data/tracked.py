@@ -1,0 +1,107 @@
+"""Tracked clips as a table of ticks that training draws from; read once, kept beside the clips."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+
+from edge.captioner import UNIT_TICKS, UNITS
+from edge.model_features import PARTS, WIDTH
+from edge.recording import Recording
+from edge.score import FingerEvent, Score
+from edge.targets import ATTRIBUTES, SLOTS
+from export.data.pairs import VARIANTS, Ticks, clip_length, pairs, variants
+from export.sim.batch import Clips
+
+#: keyframes kept of a clip
+KEYS = 24
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """N clips of T ticks on disk. features [N,T,2,6,54] float16, targets [N,T,2,7,6], present, moving [N,T,2],
+    keys [N,24] ticks (-1 = none), appearance [N,24,2,D] float16; scores [N]."""
+
+    features: NDArray[np.float16]
+    targets: NDArray[np.uint8]
+    present: NDArray[np.bool_]
+    moving: NDArray[np.bool_]
+    keys: NDArray[np.int64]
+    appearance: NDArray[np.float16]
+    scores: list[Score]
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def clips(self, rows: NDArray[np.intp]) -> Clips:
+        """Some clips as a batch."""
+        parts = (np.asarray(a[rows]) for a in (self.features, self.targets, self.present, self.moving))
+        features, targets, present, moving = parts
+        return Clips(features.astype(np.float32), targets, present, moving, [self.scores[i] for i in rows])
+
+    def seen(self, row: int, first: int, last: int) -> tuple[NDArray[np.float16], NDArray[np.bool_]]:
+        """Keyframe features of a clip's window by unit: [UNITS,2,D], and which are known [UNITS,2]."""
+        out = np.zeros((UNITS, *self.appearance.shape[2:]), np.float16)
+        known = np.zeros((UNITS, 2), bool)
+        for k, tick in enumerate(self.keys[row]):
+            unit = (int(tick) - first) // UNIT_TICKS
+            if first <= tick < last and unit < UNITS and not known[unit].any():
+                feature = np.asarray(self.appearance[row, k])
+                known[unit] = np.isfinite(feature).all(axis=-1)
+                out[unit] = np.where(known[unit][:, None], feature, 0)
+        return out, known
+
+
+def table(folder: Path, seconds: float = 5.0) -> Table:
+    """The table of a folder of tracked clips, made where it is missing or of other clips. Raises SourceError."""
+    from rich.progress import track
+
+    files, home = pairs(folder), folder / "ticks"
+    length = clip_length(seconds)
+    about = {"files": [a.name for a, _ in files], "width": WIDTH, "ticks": length, "variants": [*map(list, VARIANTS)]}
+    note = home / "table.json"
+    if not note.exists() or json.loads(note.read_text())["about"] != about:
+        home.mkdir(exist_ok=True)
+        note.unlink(missing_ok=True)
+        scores: list[Any] = []
+        arrays: dict[str, NDArray[Any]] = {}
+        for path, _ in track(files, description="tracked clips"):
+            for one in variants(Recording.load(path), length):
+                if not arrays:
+                    arrays = _empty(home, len(files) * len(VARIANTS), length, one.appearance.shape[-1])
+                _put(arrays, len(scores), one)
+                scores.append([e.to_dict() for e in one.score])
+        for a in arrays.values():
+            a.flush()  # type: ignore[attr-defined]
+        note.write_text(json.dumps({"about": about, "scores": scores}))
+    scores = json.loads(note.read_text())["scores"]
+    loaded = {n: np.load(home / f"{n}.npy", mmap_mode="r") for n in Table.__slots__ if n != "scores"}
+    return Table(**loaded, scores=[tuple(FingerEvent.from_dict(e) for e in s) for s in scores])
+
+
+def _empty(home: Path, count: int, length: int, width: int) -> dict[str, NDArray[Any]]:
+    shapes: dict[str, tuple[tuple[int, ...], Any]] = {
+        "features": ((length, 2, PARTS, WIDTH), np.float16),
+        "targets": ((length, 2, len(SLOTS), len(ATTRIBUTES)), np.uint8),
+        "present": ((length, 2), bool), "moving": ((length, 2), bool), "keys": ((KEYS,), np.int64),
+        "appearance": ((KEYS, 2, width), np.float16),
+    }  # fmt: skip
+    return {
+        n: open_memmap(home / f"{n}.npy", mode="w+", dtype=kind, shape=(count, *s))  # type: ignore[no-untyped-call]
+        for n, (s, kind) in shapes.items()
+    }
+
+
+def _put(arrays: dict[str, NDArray[Any]], row: int, one: Ticks) -> None:
+    for name in ("features", "targets", "present", "moving"):
+        arrays[name][row] = getattr(one, name)
+    n = min(len(one.keys), KEYS)
+    arrays["keys"][row] = -1
+    arrays["keys"][row, :n] = one.keys[:n]
+    arrays["appearance"][row, :n] = one.appearance[:n]
