@@ -334,6 +334,6 @@ def parse(text: str, language: str = "en", *, strict: bool = True, hand: str | N
     return score
 
 
-def not_understood(text: str, language: str = "en") -> list[str]:
-    """The pieces of a text that `parse` leaves out."""
-    return _Reader(text, load(language), None).read()[1]
+def not_understood(text: str, language: str = "en", *, hand: str | None = None) -> list[str]:
+    """The pieces of a text that `parse` leaves out; `hand` as there."""
+    return _Reader(text, load(language), hand).read()[1]
