@@ -90,6 +90,13 @@ results: networks $(RUNTIME) ## measure every figure in results/ anew (an hour; 
 	@$(IN_TEST) figop eval captions out/test-clips --cache out/tracked --jobs 2 -o results/captions_rendered.json
 	@$(IN_TEST) figop eval captions out/test-clips --bundle figop-rules --cache out/tracked --jobs 2 \
 		-o results/captions_rendered_rules.json
+	@for lacks in image "world wrist" appearance; do $(IN_TEST) figop eval captions out/test-clips --from pixels \
+		--cache out/tracked --without $$lacks -o results/captions_rendered_without_$${lacks%% *}.json; done
+	@$(IN_TEST) python -m export.sim.simulated -o out/simulated --count 150
+	@$(IN_TEST) python -m export.sim.simulated -o out/simulated-exact --count 150 --exact
+	@$(IN_TEST) figop eval captions out/simulated -o results/captions_simulated.json
+	@$(IN_TEST) figop eval captions out/simulated --bundle figop-rules -o results/captions_simulated_rules.json
+	@$(IN_TEST) figop eval captions out/simulated-exact -o results/captions_simulated_exact.json
 	@$(IN_TEST) figop bench student tests/golden/*.npz -o results/student_cost.json
 	@$(IN_TEST) python -m export.sim.entering -o out/entering --count 20
 	@$(IN_TEST) figop bench second-hand out/entering -o results/second_hand.json

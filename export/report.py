@@ -36,8 +36,12 @@ def load(name: str, folder: Path = RESULTS) -> Row | None:
 
 #: result file -> what was captioned; with "_rules" at its end: by figop-rules
 _CAPTIONED = {
-    "captions_simulated": "simulated test programs",
+    "captions_simulated": "simulated test programs, as the fitted tracker sees them",
+    "captions_simulated_exact": "simulated test programs, exact landmarks",
     "captions_rendered": "rendered test programs",
+    "captions_rendered_without_image": "rendered test programs without image landmarks",
+    "captions_rendered_without_world": "rendered test programs without world landmarks and wrist",
+    "captions_rendered_without_appearance": "rendered test programs without keyframe features",
     "captions_real_hand_video": "real hand video, first reading",
     "captions_real_hand_video_second": "real hand video, second reading",
 }
@@ -64,7 +68,7 @@ def captions(folder: Path) -> list[str]:
             span = row["interval_95"].get("f1")
             shown = f"{row['f1']:.3f}" + (f" ({span[0]:.2f}-{span[1]:.2f})" if span else "")
             out.append(
-                f"| {label} | {_SOURCES.get(source, source)} | {row['clips']} ({row['reference']}) "
+                f"| {label} | {_shown(name, source)} | {row['clips']} ({row['reference']}) "
                 f"| {row['precision']:.3f} | {row['recall']:.3f} | {shown} | {row['f1_strict']:.3f} "
                 f"| {row['hallucinated_finger_rate']:.0%} | {row['hand_judge']:.2f} |"
             )
@@ -80,6 +84,11 @@ def captions(folder: Path) -> list[str]:
                     f"(missed: {missed}), {len(found['invented_in_rests'])} invented in {found['rests']} rests.",
                 ]
     return out
+
+
+def _shown(name: str, source: str) -> str:
+    """Where captions came from, in words; simulated clips are recordings of what their label says."""
+    return "landmarks" if source == "oracle" and "simulated" in name else _SOURCES.get(source, source)
 
 
 _SOURCES = {"oracle": "true landmarks (ceiling)", "pixels": "tracked pixels", "floor": "most frequent caption (floor)"}
@@ -98,7 +107,7 @@ def delays(folder: Path) -> list[str]:
                 if late.get("captions"):
                     shown = " / ".join(f"{1e3 * late[q]:.0f}" for q in ("p50_s", "p90_s", "p95_s"))
                     out.append(
-                        f"| {label}, {who} | {_SOURCES.get(source, source)} | {late['captions']} | {shown} "
+                        f"| {label}, {who} | {_shown(name, source)} | {late['captions']} | {shown} "
                         f"| {late['while_moving']} | {late['phrases']} | {late['cut_apart']} |"
                     )
     return out
