@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,9 @@ PANEL: Colour = (28, 32, 41)
 RULE: Colour = (46, 52, 65)
 DARK: Colour = (14, 16, 21)
 
+#: Where lines may break: between words, and between Chinese characters, but not before their stops and commas.
+_WIDE = re.compile("[\u3400-\u9fff]")
+_PIECE = re.compile("(\\s*)([\u3400-\u9fff][\u3000-\u303f\uff00-\uffef]*|[^\\s\u3400-\u9fff]+)")
 _GLYPHS = Path(__file__).parent / "assets" / "glyphs.npz"
 
 
@@ -38,6 +42,16 @@ _GLYPHS = Path(__file__).parent / "assets" / "glyphs.npz"
 def _font() -> dict[str, Any]:
     with np.load(_GLYPHS, allow_pickle=False) as stored:
         font: dict[str, Any] = {name: stored[name] for name in stored.files}
+    for path in sorted(_GLYPHS.parent.glob(f"{_GLYPHS.stem}-*.npz")):  # letters of other languages
+        with np.load(path, allow_pickle=False) as more:
+            font["characters"] = str(font["characters"]) + str(more["characters"])
+            for weight in ("regular", "bold"):
+                starts = np.concatenate(
+                    [font[f"{weight}_starts"], more[f"{weight}_starts"][1:] + font[weight].shape[1]]
+                )
+                font[f"{weight}_starts"] = starts
+                font[weight] = np.concatenate([font[weight], more[weight]], axis=1)
+                font[f"{weight}_advances"] = np.concatenate([font[f"{weight}_advances"], more[f"{weight}_advances"]])
     font["where"] = {c: i for i, c in enumerate(str(font["characters"]))}
     return font
 
@@ -111,14 +125,16 @@ def text(
 def wrap(words: str, width: float, size: float, bold: bool = False, lines: int = 99) -> list[str]:
     """Words broken into at most `lines` lines of `width` pixels; what does not fit is cut with an ellipsis."""
     out: list[str] = []
-    for word in words.split():
-        joined = f"{out[-1]} {word}" if out else word
+    for piece in _PIECE.finditer(words):
+        gap, word = piece.groups()
+        joined = f"{out[-1]}{' ' if gap else ''}{word}" if out else word
         if out and text_width(joined, size, bold) <= width:
             out[-1] = joined
         else:
             out.append(word)
     if len(out) > lines:
-        out = [*out[: lines - 1], " ".join(out[lines - 1 :])]
+        space = "" if _WIDE.match(out[lines - 1]) else " "
+        out = [*out[: lines - 1], space.join(out[lines - 1 :])]
     return [fit(line, width, size, bold) for line in out]
 
 
