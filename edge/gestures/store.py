@@ -44,7 +44,8 @@ class Gesture:
 
     Attributes:
         name: its label. kind: one of `KINDS`. threshold: score from which it is one, 0..1.
-        sentence: what it says (kind "sentence"). shape: the pose (kind "shape").
+        sentence: what it says (kind "sentence"). typical: log score of other motions, which its own is held against.
+        shape: the pose (kind "shape").
         examples [N,K]: unit vectors of what was shown (kind "examples").
         description: the four dimensions in words, where somebody wrote them.
     """
@@ -53,6 +54,7 @@ class Gesture:
     kind: str
     threshold: float
     sentence: str = ""
+    typical: float = 0.0
     shape: Shape | None = None
     examples: Array = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     description: Mapping[str, str] = field(default_factory=dict)
@@ -66,6 +68,8 @@ class Gesture:
         out: dict[str, Any] = {"name": self.name, "kind": self.kind, "threshold": round(self.threshold, 4)}
         if self.sentence:
             out["sentence"] = self.sentence
+        if self.typical:
+            out["typical"] = round(self.typical, 4)
         if self.shape is not None:
             out["shape"] = {k: getattr(self.shape, k) for k in self.shape.__slots__ if getattr(self.shape, k)}
         if len(self.examples):
@@ -167,8 +171,9 @@ def _gesture(row: Mapping[str, Any]) -> Gesture:
         raise BundleError(f"{STORE} of the bundle is refused: {row['name']!r} has no examples.")
     shape = Shape.from_dict(row["shape"]) if kind == "shape" else None
     gesture = Gesture(
-        str(row["name"]), kind, threshold, str(row.get("sentence", "")), shape, examples, row.get("description", {})
-    )
+        str(row["name"]), kind, threshold, str(row.get("sentence", "")), float(row.get("typical", 0.0)), shape,
+        examples, row.get("description", {}),
+    )  # fmt: skip
     if kind == "sentence":
         gesture.events()
     return gesture

@@ -159,12 +159,13 @@ class HandWatch:
         self._pose_told: Spot | None = None
 
     def scores(self, rows: Array, embedding: Array) -> list[tuple[float, float, Gesture]]:
-        """(score over threshold, score, gesture) of a span, best first."""
+        """(score over threshold, score, gesture) of a span: those that reach theirs, the least typical first."""
         found = [(sentence_score(events, rows), g) for g, events in self._sentences]
         if self._examples:
             what = describe(rows, embedding)
             found += [(float((g.examples @ what).max()), g) for g in self._examples if g.examples.shape[1] == len(what)]
-        return sorted(((s - g.threshold, s, g) for s, g in found), key=lambda r: (-r[0], r[2].name))
+        rows_ = [(s - g.threshold, s, g) for s, g in found]
+        return sorted(rows_, key=lambda r: (r[0] < 0, r[2].typical - np.log(r[1] + 1e-3), r[2].name))
 
     def push(self, t: float, rows: Array, embedding: Array, joints: Array | None) -> list[Spot]:
         """The heads' rows [7,R] of `LAG` ticks ago, the embedding [E], the joints [21,3] (None = not seen)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     define = actions.add_parser("define", help="add a gesture by a sentence")
     define.add_argument("sentence", nargs="?", default="", help='such as "thumb slides along the index finger"')
     define.add_argument("--name", help="its label: lower case letters, digits and _")
-    define.add_argument("--threshold", type=float, default=DEFINED, help="score that it needs (default: %(default)s)")
+    define.add_argument("--threshold", type=float, help="score that it needs (default: few other motions reach it)")
     define.add_argument("--builtin", action="store_true", help="add the whole built-in set instead")
     _bundle(define, writes=True)
     define.set_defaults(run=_define)
@@ -59,7 +60,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     remove.set_defaults(run=_remove)
 
 
-#: score from which a span is what a sentence says: see docs/gestures.md
+#: score from which a pose is held, or a sentence is meant where nothing is known of other motions: docs/gestures.md
 DEFINED = 0.5
 
 
@@ -98,25 +99,29 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _define(args: argparse.Namespace) -> int:
+    from edge.gestures.background import Background, both_hands, standing
     from edge.gestures.shapes import Shape
 
     bundle = Bundle.open(args.bundle)
     store = GestureStore.of(bundle)
     if not args.builtin and (not args.name or not args.sentence.strip()):
         raise GestureError("A gesture needs a sentence and a --name, or --builtin for the whole built-in set.")
-    if not 0 < args.threshold < 1:
+    if args.threshold is not None and not 0 < args.threshold < 1:
         raise GestureError(f"The threshold lies between 0 and 1, found {args.threshold}.")
     rows = [r for r in builtin() if r["name"] != "rest"] if args.builtin else []
+    background = Background.load()
     made = [
         Gesture(
-            r["name"], "shape" if "shape" in r else "sentence", args.threshold, r["sentence"],
-            Shape.from_dict(r["shape"]) if "shape" in r else None, description=r["description"],
+            r["name"], "shape" if "shape" in r else "sentence", DEFINED, r["sentence"],
+            shape=Shape.from_dict(r["shape"]) if "shape" in r else None, description=r["description"],
         )
         for r in rows
-    ] or [Gesture(args.name, "sentence", args.threshold, args.sentence.strip())]  # fmt: skip
+    ] or [Gesture(args.name, "sentence", DEFINED, args.sentence.strip())]  # fmt: skip
     for gesture in made:
         alike = _alike(gesture, store)
-        gesture.events()
+        if gesture.kind == "sentence":
+            typical, least = standing(both_hands(gesture.events), bundle.weights_digest, background)
+            gesture = replace(gesture, typical=typical, threshold=args.threshold or least)
         store = store.add(gesture)
     _needs_student(bundle)
     where = write(bundle, {STORE: store.to_bytes()}, args.output)

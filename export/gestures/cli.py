@@ -110,11 +110,18 @@ def run_spotting(args: argparse.Namespace) -> int:
     return 0
 
 
+def fold_head(name: str, settings: Any, fold: int, work: Path) -> Path:
+    """Where a fold's model is kept."""
+    return work / f"{name}-seed{settings.seed}-steps{settings.steps}-fold{fold}.head.npz"
+
+
 def fold_traces(
     name: str, streams: Sequence[Stream], where: Sequence[int], fold: int, settings: Any, work: Path
 ) -> list[Any]:
     """Traces of a fold's streams by the model of the others, kept in `work`."""
     heads = _heads()
+    from export.gestures.net import fold as folded
+
     names = labels_of(streams)
     path = work / f"{name}-seed{settings.seed}-steps{settings.steps}-fold{fold}.npz"
     mine = [s for s, f in zip(streams, where, strict=True) if f == fold]
@@ -123,6 +130,8 @@ def fold_traces(
         net = heads.train_head(others, names, settings, lambda text: print(f"{name} fold {fold}: {text}", flush=True))
         made = {f"trace{i}": heads.traces(net, heads.ticks(s, names)) for i, s in enumerate(mine)}
         path.parent.mkdir(parents=True, exist_ok=True)
+        about = {"labels": names, "quick_lag": settings.quick, "late_lag": settings.late, "spotter": {}}
+        fold_head(name, settings, fold, work).write_bytes(folded(net, about).to_bytes())
         np.savez_compressed(path, **made)
     with np.load(path, allow_pickle=False) as stored:
         return [stored[f"trace{i}"] for i in range(len(mine))]

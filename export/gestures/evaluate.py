@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from edge.bundle import Bundle
 from edge.encoder import LAG
 from edge.files import write_whole
+from edge.gestures.background import FLOOR, Background, both_hands, standing
 from edge.gestures.guide import Guide, likeness
 from edge.gestures.listen import hear
 from edge.gestures.watch import WatchSettings, describe, sentence_score, spans_of
@@ -39,9 +40,10 @@ class Clip:
         self.spans = spans_of(self.rows, WatchSettings())
 
     def sentence(self, entry: Entry) -> float:
-        """Best score of a sentence over the spans, 0 where nothing was seen to move."""
+        """Best score of a sentence over the spans; over the whole clip where nothing was seen to move."""
         events = entry.events(HANDS[self.hand])
-        return max((sentence_score(events, self.rows[a:z]) for a, z in self.spans), default=0.0)
+        spans = self.spans or [(0, len(self.rows))]
+        return max(sentence_score(events, self.rows[a:z]) for a, z in spans)
 
     def vector(self) -> Array | None:
         """The longest span's description, None where nothing moved."""
@@ -99,12 +101,25 @@ def _top1(scores: Array, clips: Sequence[Clip], names: Sequence[str]) -> dict[st
     }
 
 
-def by_sentence(clips: Sequence[Clip], entries: Sequence[Entry], guide: Guide | None = None) -> dict[str, Any]:
+def by_sentence(
+    clips: Sequence[Clip], entries: Sequence[Entry], guide: Guide | None = None, weights: str = ""
+) -> dict[str, Any]:
     """Zero-shot top-1 by the heads' attributes, by the guide's vectors, and by both."""
     names = [e.name for e in entries]
     heads = np.array([[c.sentence(e) for e in entries] for c in clips])
     out: dict[str, Any] = {"heads": _top1(heads, clips, names)}
-    told = heads.max(axis=1) >= 0.5
+    background = Background.load()
+    stand = [standing(both_hands(e.events), weights, background) for e in entries]
+    typical = np.array([t for t, _ in stand])
+    out["calibrated"] = _top1(np.log(heads + FLOOR) - typical + 20, clips, names)
+    own = heads >= np.array([least for _, least in stand])
+    moved = np.array([bool(c.spans) for c in clips])
+    out["calibrated"]["detected"] = round(
+        float(np.mean([own[i, names.index(c.name)] and moved[i] for i, c in enumerate(clips)])), 4
+    )
+    others = own & (np.array([c.name for c in clips])[:, None] != np.array(names)[None])
+    out["calibrated"]["others_above_threshold"] = round(float((others.any(axis=1) & moved).mean()), 4)
+    told = np.array([bool(c.spans) for c in clips]) & (heads.max(axis=1) >= 0.5)
     out["heads"]["told_at_0.5"] = round(float(told.mean()), 4)
     out["heads"]["nothing_seen"] = round(float(np.mean([not c.spans for c in clips])), 4)
     if guide is not None:
@@ -114,7 +129,7 @@ def by_sentence(clips: Sequence[Clip], entries: Sequence[Entry], guide: Guide | 
             [[0.0 if k is None else likeness(k, w[c.hand]) for w in wanted] for c, k in zip(clips, looks, strict=True)]
         )
         out["guide"] = _top1(alike + 1.0, clips, names)
-        out["both"] = _top1(np.log(heads + 0.05) + 3 * alike + 10, clips, names)
+        out["both"] = _top1(np.log(heads + FLOOR) - typical + 3 * alike + 20, clips, names)
     return out
 
 
@@ -155,7 +170,8 @@ def main(argv: list[str] | None = None) -> int:
     report = {
         "schema": 1, "command": "python -m export.gestures.evaluate", "versions": versions(("numpy",)),
         "weights": bundle.weights_digest, "lag_ticks": LAG,
-        "by_sentence": by_sentence(clips, entries, guide), "by_examples": by_examples(clips, [e.name for e in entries]),
+        "by_sentence": by_sentence(clips, entries, guide, bundle.weights_digest),
+        "by_examples": by_examples(clips, [e.name for e in entries]),
     }  # fmt: skip
     if args.output:
         write_whole(args.output, (json.dumps(report, indent=1) + "\n").encode())

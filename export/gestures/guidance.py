@@ -43,8 +43,8 @@ class GuideSettings:
     attribute_text: bool = True
     width: int = 64
     size: int = 48
-    steps: int = 500
-    batch: int = 128
+    steps: int = 300
+    batch: int = 64
     rate: float = 2e-3
     fine: float = 0.5
     temperature: float = 0.07
@@ -181,7 +181,8 @@ def figures(net: GuideNet, segments: Segments, texts: Texts, held: Array, s: Gui
     # three examples of each class, the nearest of them: what enrolment would make of it
     rng = np.random.default_rng(0)
     flat = F.normalize(looks.flatten(1), dim=-1)
-    shown, asked = [], []
+    shown: list[int] = []
+    asked: list[int] = []
     for k in range(len(texts.labels)):
         mine = rng.permutation(np.flatnonzero(texts.label[held] == k)).tolist()
         if len(mine) >= 4:
@@ -231,7 +232,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Train the vectors that sentences are composed of.")
     parser.add_argument("--bundle", default="figop-base")
     parser.add_argument("--clips", type=int, default=500)
-    parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
     parser.add_argument("--work", type=Path, default=Path("out/gestures"), help="where segments are kept")
     parser.add_argument("-o", "--output", type=Path, help="gesture_guide.npz to write")

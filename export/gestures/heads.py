@@ -266,7 +266,7 @@ def choose(
 
 
 #: settings that `choose` found on the cross-validation's traces of each set (`figop eval spotting`)
-SPOTTERS: dict[str, SpotSettings] = {}
+SPOTTERS: dict[str, SpotSettings] = {"shrec21": SpotSettings(enter=0.4, leave=0.25, sure=0.5)}
 
 
 def spotter_of(name: str) -> SpotSettings:
