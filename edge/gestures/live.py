@@ -88,7 +88,9 @@ class _HeadHand:
 
     def push(self, t: float, joints: Array, place: Array) -> list[Spot]:
         """Joints [21,3] and the place of the middle knuckle, the person's directions."""
-        if not self.gate.push(t, joints + place - joints[MIDDLE_MCP]):
+        awake = self.gate.push(t, joints + place - joints[MIDDLE_MCP])
+        # a pose that is held does not move: while a gesture is open nobody sleeps
+        if not awake and not self.spotter.busy:
             self._missed.append((joints, place))
             self._asleep = True
             return self.spotter.push(t, self._rest, self._rest)

@@ -25,6 +25,7 @@ _POSE_GAIN, _WAY_GAINS, _TURN_GAIN = 5.0, (5.0, 1.0, 0.5), 5.0
 #: readings beyond this are failures of the tracker
 _LIMIT = 5.0
 _MIDS = (3, 6, 10, 14, 18)
+_BONES = np.concatenate((np.zeros((5, 1), int), CHAINS), axis=1)
 WIDTH = 30 + 15 + 4 + 4 + 9 + 3 * len(_WAYS) + 3 + 30 + 3
 
 
@@ -55,25 +56,25 @@ def read(joints: Array, place: Array, *, left: bool = False) -> Array:
     far = np.linalg.norm(joints[:, MIDDLE_MCP], axis=-1)
     sums = np.cumsum(np.concatenate(([0.0], far)), dtype=np.float64)
     scale = np.maximum((sums[HISTORY:] - sums[:-HISTORY]) / HISTORY, 1e-4).astype(np.float32)[:, None]
+    joints = joints[HISTORY - 2 :]
     axes = palm_axes(joints, left=left)
-    local = np.einsum("tji,tik->tjk", joints, axes)
-    now, before = slice(HISTORY - 1, None), slice(HISTORY - 2, -1)
+    local = joints @ axes
+    now, before = slice(1, None), slice(0, -1)
     chosen = local[:, (*_MIDS, *TIPS)]
     pose = chosen[now] / scale[..., None]
     flow = (chosen[now] - chosen[before]) / scale[..., None] * _POSE_GAIN
     points = local[now]
-    chains = np.concatenate((np.zeros((5, 1), int), CHAINS), axis=1)
-    bones = points[:, chains[:, 1:]] - points[:, chains[:, :-1]]
+    bones = points[:, _BONES[:, 1:]] - points[:, _BONES[:, :-1]]
     bends = _angle(bones[:, :, :-1], bones[:, :, 1:])
     gaps = np.linalg.norm(points[:, TIPS[1:]] - points[:, TIPS[:1]], axis=-1) / scale
     ways = points[:, TIPS] - points[:, CHAINS[:, 0]]
     spread = _angle(ways[:, :-1], ways[:, 1:])
     sign = np.array([-1.0 if left else 1.0, 1.0, 1.0], np.float32)
     paths = [
-        (place[now] - place[HISTORY - 1 - back : len(place) - back]) / scale * sign * gain
+        (place[HISTORY - 1 :] - place[HISTORY - 1 - back : len(place) - back]) / scale * sign * gain
         for back, gain in zip(_WAYS, _WAY_GAINS, strict=True)
     ]
-    tip = place + joints[:, TIPS[1]] - joints[:, MIDDLE_MCP]
+    tip = place[HISTORY - 2 :] + joints[:, TIPS[1]] - joints[:, MIDDLE_MCP]
     dash = (tip[now] - tip[before]) / scale * sign * _WAY_GAINS[0]
     turn = np.stack(
         [

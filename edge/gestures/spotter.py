@@ -89,6 +89,11 @@ class Spotter:
         """Whether a span is open."""
         return bool(self._rows)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a span is open, or a gesture was announced and not yet ended."""
+        return self.open or self._told is not None
+
     def push(self, t: float, quick: Array, late: Array) -> list[Spot]:
         """Scores [labels] of the tick at t seconds."""
         s = self.settings

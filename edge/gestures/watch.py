@@ -34,7 +34,7 @@ BEST_TICKS = 4
 _OTHERS = 0.5
 #: what of the heads' rows a description holds, and how much the embedding counts beside it
 _TOLD = [(name, COLUMNS[name]) for name in ("motion", "direction", "contact")]
-_SHARE = 0.5
+_SHARE = 0.3
 #: smallest probability: one unread attribute must not silence a gesture
 _FLOOR = 0.02
 

@@ -95,7 +95,8 @@ def test_a_head_that_slept_answers_as_one_that_never_did() -> None:
     there = np.repeat(place[-1:], 90, axis=0)
     after, on = hand(40)
     joints, place = np.concatenate((joints, still, after)), np.concatenate((place, there, on))
-    sleeper, awake = _HeadHand(weights(), 1), _HeadHand(weights(), 1)
+    quiet = weights(spotter={"announce": 1.1, "enter": 1.1})  # nothing is ever told
+    sleeper, awake = _HeadHand(quiet, 1), _HeadHand(quiet, 1)
     awake.gate.awake_s = float("inf")
     slept = 0
     for k in range(len(joints)):
@@ -107,6 +108,17 @@ def test_a_head_that_slept_answers_as_one_that_never_did() -> None:
     np.testing.assert_array_equal(reading, awake._reader.push(joints[-1], place[-1]))
     for a, b in zip(sleeper._head.push(reading), awake._head.push(reading), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_a_pose_that_is_held_does_not_fall_asleep() -> None:
+    joints, place = hand(1)
+    flat = weights(spotter={"enter": 0.5, "leave": 0.3, "sure": 0.3})
+    flat.arrays["out"][:] = 0
+    flat.arrays["out_bias"][:] = [0, 4, 0, 0, 4, 0]  # always the first gesture
+    one = _HeadHand(flat, 1)
+    said = [s for k in range(150) for s in one.push(k / 30, joints[0], place[0])]
+    assert not one._asleep
+    assert [s.final for s in said] == [False]
 
 
 def test_a_head_of_another_kind_is_refused_in_one_sentence() -> None:
