@@ -22,6 +22,7 @@ from edge.score import Score
 
 #: References of a clip: the plain wording, and so many in other words (COCO has five captions of a picture).
 PARAPHRASES = 4
+METEOR_SPEAKS = "METEOR as released knows no words of this language"
 METEOR_NEEDS = "METEOR needs Java on the path, and there is none"
 
 
@@ -78,6 +79,8 @@ def text_scores(
             out["bleu4"] = _round(bleu.compute_score(true, said)[0][3])
             out["rouge_l"] = _round(rouge.compute_score(true, said)[0])
             out["cider"] = _round(cider.compute_score(true, said)[0]) if len(true) > 1 else None
+    if language != "en":
+        return out | {"meteor_skipped": METEOR_SPEAKS}
     if which("java") is None:
         return out | {"meteor_skipped": METEOR_NEEDS}
     if true:

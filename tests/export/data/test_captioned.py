@@ -180,3 +180,22 @@ def test_an_object_that_is_no_table_fails_row_by_row(tmp_path: Path) -> None:
     ((name, sentence),) = load_captioned(tmp_path / "x.json").failed
     assert name == "row 1"
     assert sentence.startswith(f"{tmp_path / 'x.json'}, row 1: it holds no caption (caption, ")
+
+
+SHARED = Path(__file__).parents[4] / "shared"
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(
+    not (SHARED / "data" / "thumb_index_history").is_dir(), reason="no ../shared/data beside the checkout"
+)
+def test_the_worked_example_of_the_document(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "annotate.md").read_text(encoding="utf-8")
+    block = text.split("<!-- needs ../shared/data/thumb_index_history -->\n```python\n")[1].split("```")[0]
+    (tmp_path / "shared").symlink_to(SHARED)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    exec(compile(block, "docs/annotate.md", "exec"), {})
+    assert "25 understood (25 events), 0 not" in capsys.readouterr().out
