@@ -246,8 +246,9 @@ def test_figop_buffer(stage):
     units = stage.ear(FigopUnit, "figop_buffer/units")
     mouth = stage.mouth(HandFrame, "hands")
     sent = [frame(i * STEP_NS) for i in range(40)]
-    send(node, mouth, sent, view="egocentric")
-    wait_for(lambda: len(units) == 2)
+    send(node, mouth, sent[:30], view="egocentric")
+    wait_for(lambda: len(units) == 2)  # with its last frame, not with the next keyframe
+    send(node, mouth, sent[30:], view="egocentric")
     assert [len(u.frames) for u in units] == [15, 15]
     assert [u.index for u in units] == [0, 1]
     assert all(same(a, from_hand_frame(b)) for u in units for a, b in zip(sent[u.index * 15 :], u.frames, strict=False))

@@ -11,7 +11,11 @@ from edge.pipeline import GAP_S, RESTART_AFTER
 
 
 class UnitCutter:
-    """`push` returns the units that a frame closes. Frames out of order are left out, as in the pipeline."""
+    """`push` returns the units that a frame closes. Frames out of order are left out, as in the pipeline.
+
+    A unit is given out with its last frame, not with the keyframe of the next one: when the next frame, coming as soon
+    as this one came after the last, would be a keyframe. Whoever listens hears a frame's time earlier.
+    """
 
     def __init__(self, mirrored: bool = False, cutting: Mapping[str, float] | None = None) -> None:
         cut = dict(cutting or {})
@@ -32,6 +36,7 @@ class UnitCutter:
     def push(self, frame: HandFrame) -> list[Unit]:
         """Add one frame; the units that it closes (after a hole in time the one before it)."""
         closed: list[Unit] = []
+        step_ns = 0
         if self._last_ns is not None:
             if frame.t_ns <= self._last_ns:
                 self._late += 1
@@ -40,8 +45,12 @@ class UnitCutter:
                 closed += self.flush()
             elif (frame.t_ns - self._last_ns) * 1e-9 > GAP_S:
                 closed += self.flush()
+            else:
+                step_ns = frame.t_ns - self._last_ns
         self._late, self._last_ns = 0, frame.t_ns
         unit = self._buffer.push(frame, (self._pose(frame, 0), self._pose(frame, 1)))
+        if unit is None and step_ns and self._buffer.keyframe_next((frame.t_ns + step_ns) * 1e-9):
+            unit = self._buffer.flush()
         return closed + ([unit] if unit is not None else [])
 
     def flush(self) -> list[Unit]:
