@@ -53,7 +53,7 @@ def picture(trial: Trial) -> Rgb:
     step = 1.0 if end - start < 15 else 5.0 if end - start < 75 else 30.0
     for second in np.arange(np.ceil(start / step) * step, end, step):
         x0 = LEFT + (second - start) * wide
-        canvas.text(sheet, f"{second:.0f} s", x0, high - 20, 12, DIM, align=0.5)
+        canvas.text(sheet, f"{abs(second):.0f} s", x0, high - 20, 12, DIM, align=0.5)
     return sheet
 
 
