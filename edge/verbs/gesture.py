@@ -1,4 +1,4 @@
-"""`figop gesture list|test|define|enrol|remove`: the gestures of a bundle, by sentence or by example."""
+"""`figop gesture list|test|define|enrol|remove`: the gestures of a bundle, by sentence or by example; each takes --json."""
 
 from __future__ import annotations
 
