@@ -1,4 +1,4 @@
-"""`figop gesture list|test|define|enrol|remove`: the gestures of a bundle, by sentence or by example; each takes --json."""
+"""`figop gesture list|test|define|enrol|remove`: the gestures of a bundle, by sentence or example; each takes --json."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.bundle import DEFAULT_BUNDLE, Bundle
+from edge.gestures.sentence import events_of
 from edge.gestures.store import STORE, Gesture, GestureError, GestureStore, builtin, write
 from edge.hands.frame import VIEWS
 from edge.verbs.common import add_json
@@ -104,7 +105,9 @@ def _define(args: argparse.Namespace) -> int:
 
     bundle = Bundle.open(args.bundle)
     store = GestureStore.of(bundle)
-    if not args.builtin and (not args.name or not args.sentence.strip()):
+    if not args.builtin and not args.sentence.strip():
+        events_of(args.sentence)  # refuses it, and lists the words
+    if not args.builtin and not args.name:
         raise GestureError("A gesture needs a sentence and a --name, or --builtin for the whole built-in set.")
     if args.threshold is not None and not 0 < args.threshold < 1:
         raise GestureError(f"The threshold lies between 0 and 1, found {args.threshold}.")

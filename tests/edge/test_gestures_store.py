@@ -58,7 +58,8 @@ def test_a_defined_gesture_is_in_the_bundle_which_stays_whole(bundle: Path) -> N
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["define", "", "--name", "x"], "needs a sentence"),
+        (["define", "", "--name", "x"], "The sentence is empty: say"),
+        (["define", SCROLL], "a --name"),
         (["define", "wiggle the toes", "--name", "x"], "words that are understood: "),
         (["define", SCROLL, "--name", "scroll_up"], "already"),
         (["define", SCROLL, "--name", "Scroll Up"], "lower case"),
