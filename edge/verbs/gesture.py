@@ -1,4 +1,4 @@
-"""`figop gesture list|test|define|enrol|remove`: the gestures of a bundle, by sentence or example; each takes --json."""
+"""`figop gesture list|test|define|enrol|remove`: the gestures of a bundle, by sentence or example; all take --json."""
 
 from __future__ import annotations
 
