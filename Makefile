@@ -19,6 +19,8 @@ OUT ?= out/demo
 DIGEST := $(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
 RUNTIME := $(VENV)/.installed-$(DIGEST)
 TESTING := $(TEST_VENV)/.installed-$(DIGEST)
+ROS_HERE = [ "$$(uname -sm)" = "Linux x86_64" ] && command -v cmake >/dev/null && command -v c++ >/dev/null \
+	&& $(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))'
 ROS_READY := $(ROS_VENV)/.installed-$(DIGEST)-$(shell cat ros_nodes/venv/*.txt | cksum | cut -d' ' -f1)
 PIP := -m pip --disable-pip-version-check install -c constraints.txt
 IN_TEST := PATH="$(abspath $(TEST_VENV))/bin:$$PATH"
@@ -38,6 +40,9 @@ demo: $(RUNTIME) ## caption the bundled clip, results in out/demo (under 3 minut
 test: lint types ## style, types and every quick test (under 25 minutes on 2 cores)
 	@echo "== tests"
 	@$(IN_TEST) python -m pytest -m "not heavy" $(ARGS)
+	@if [ -n "$(ARGS)" ]; then echo "== no ROS tests: ARGS choose among the others (make test-ros ARGS=... among these)"; \
+		elif $(ROS_HERE); then $(MAKE) --no-print-directory test-ros; \
+		else echo "== no ROS tests: their wheels are for x86-64 Linux and Python 3.11 or 3.12, and need cmake and a C++ compiler"; fi
 
 .PHONY: test-heavy
 test-heavy: networks ## the tests that take minutes each
