@@ -170,6 +170,8 @@ def calibrate(clips: Sequence[Read], checked: Sequence[Read]) -> tuple[DecodeSet
     settings = replace(settings, sure=max(levels, key=lambda k: levels[k]))
     mean = np.array([1 / (1 + np.exp(-r[0])) for r in rows])
     said = {
+        "bench": "confidence",
+        "command": "python -m export.models.calibrate CHECKPOINT --tracked out/tracked-dev",
         "decode": asdict(settings),
         "events_checked": len(right),
         "calibration_error": round(calibration_error(sure, right), 4),

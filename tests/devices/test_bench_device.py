@@ -24,6 +24,13 @@ from edge.recognisers import open_recogniser
 from tests.devices.verbs import figop
 from tests.edge.media import MADE
 
+
+@pytest.fixture(autouse=True)
+def _empty_folder(tmp_path, monkeypatch):
+    """Results of the checkout are none of these tests' business."""
+    monkeypatch.chdir(tmp_path)
+
+
 STAGE = {"p50": 1.0, "p95": 1.2, "p99": 1.5, "mean": 1.0, "cpu_p50": 1.0, "cpu_mean": 1.0, "runs": 9, "noise": 0.01}
 GRAPH = GraphCost(10, 1e6, 1e5, 100, 100).to_dict()
 ROOF = {"bound_ms": 0.1, "share_of_bound": 0.2, "binds": "op overhead"}

@@ -136,7 +136,7 @@ def test_the_verbs_of_the_readme_are_the_verbs_of_the_command() -> None:
 
 def test_make_targets_in_the_text_exist() -> None:
     for document in DOCUMENTS:
-        for target in re.findall(r"`make ([a-z-]+)", document.read_text(encoding="utf-8")):
+        for target in re.findall(r"`make ([a-z0-9-]+)", document.read_text(encoding="utf-8")):
             assert re.search(rf"^{target}:", MAKEFILE, re.MULTILINE), f"{document.name}: make {target}"
 
 
