@@ -40,9 +40,7 @@ demo: $(RUNTIME) ## caption the bundled clip, results in out/demo (under 3 minut
 test: lint types ## style, types and every quick test (under 25 minutes on 2 cores)
 	@echo "== tests"
 	@$(IN_TEST) python -m pytest -m "not heavy" $(ARGS)
-	@if [ -n "$(ARGS)" ]; then echo "== no ROS tests: ARGS choose among the others (make test-ros ARGS=... among these)"; \
-		elif $(ROS_HERE); then $(MAKE) --no-print-directory test-ros; \
-		else echo "== no ROS tests: their wheels are for x86-64 Linux and Python 3.11 or 3.12, and need cmake and a C++ compiler"; fi
+	@echo "== the ROS nodes have a command of their own: make test-ros"
 
 .PHONY: test-heavy
 test-heavy: networks ## the tests that take minutes each
