@@ -41,14 +41,24 @@ _ZOOM_SHARE = np.float32(0.1)
 #: features beyond this are tracker failures
 _LIMIT = np.float32(6.0)
 
-_SPREAD_FROM, _SPREAD_TO = np.array([2, 5, 9, 13, 17]), np.array([4, 6, 10, 14, 18])
+#: directions: the four bones of each finger from the wrist on, then those between which fingers spread; and the
+#: pairs of them that enclose an angle: 15 joints, then 4 spreads
+_WAY_FROM = [*np.array([[0, a, b, c] for a, b, c, _ in CHAINS]).ravel().tolist(), 2, 5, 9, 13, 17]
+_WAY_TO = [*CHAINS.ravel().tolist(), 4, 6, 10, 14, 18]
+_ANGLE_FROM = np.concatenate((np.arange(20).reshape(5, 4)[:, :-1].ravel(), np.arange(20, 24)))
+_ANGLE_TO = _ANGLE_FROM + 1
+_BONES = np.arange(20).reshape(5, 4)[:, 1:]  # of the directions: those beyond the knuckles
 _KNUCKLES = CHAINS[:, 0]
 _MIDDLE = np.array([0, INDEX_MCP, MIDDLE_MCP, PINKY_MCP])
 _ZERO = np.float32(0.0)
 
 
+def _dot(u: Array, v: Array) -> Array:
+    return np.asarray(np.einsum("...i,...i->...", u, v))
+
+
 def _length(v: Array) -> Array:
-    return np.asarray(np.sqrt(np.einsum("...i,...i->...", v, v)))
+    return np.asarray(np.sqrt(_dot(v, v)))
 
 
 def _cross(u: Array, v: Array) -> Array:
@@ -79,7 +89,7 @@ def palm_axes(points: Array) -> Array:
     x = points[..., MIDDLE_MCP, :]
     x = x / np.maximum(_length(x), 1e-6)[..., None]
     across = points[..., INDEX_MCP, :] - points[..., PINKY_MCP, :]
-    y = across - np.einsum("...i,...i->...", across, x)[..., None] * x
+    y = across - _dot(across, x)[..., None] * x
     y = y / np.maximum(_length(y), 1e-6)[..., None]
     return np.stack((x, y, _cross(x, y) * _SIDES), axis=-1)
 
@@ -198,7 +208,7 @@ class FeatureReader:
         size = np.maximum(np.exp(self._zoom) * scale, np.float32(1e-6))
         axes = now.axes
         local = now.points @ axes / np.stack((scale, size), axis=-1)[..., None, None]
-        chains = local[..., CHAINS, :]
+        chains = local.take(CHAINS, axis=-2)
         tips = chains[..., 3, :]
         place = self._where(now, scale)
         again = (seen & ~new)[..., None]
@@ -250,10 +260,10 @@ class FeatureReader:
         0) and by image landmarks (1), palm axes and lengths."""
         out = np.zeros((*self._hands, PARTS, WIDTH), np.float32)
         fingers, token = out[..., :5, :], out[..., 5, :]
-        bones = chains.copy()  # the first begins at the wrist, the origin
-        bones[..., 1:, :] -= chains[..., :-1, :]
-        ways = _unit(bones)
-        bends = _angle(ways[..., :-1, :], ways[..., 1:, :])
+        ways = both.take(_WAY_TO, axis=-2) - both.take(_WAY_FROM, axis=-2)
+        unit = _unit(ways)
+        angles = _angle(unit.take(_ANGLE_FROM, axis=-2), unit.take(_ANGLE_TO, axis=-2))
+        bends = angles[..., :15].reshape(*self._hands, 2, 5, 3)
         tips = chains[..., 3, :]
         gap = tips - tips[..., :1, :]
         apart = _length(gap)
@@ -261,20 +271,21 @@ class FeatureReader:
         local, flow = both[..., 0, :, :], flow * _TIP_GAIN
         fingers[..., :12] = coordinates[..., 0, :, :]
         fingers[..., 12:15] = bends[..., 0, :, :]
-        across = _unit(local[..., _SPREAD_TO, :] - local[..., _SPREAD_FROM, :])
-        spread = _angle(across[..., :-1, :], across[..., 1:, :])
+        spread = angles[..., 0, 15:]
         fingers[..., :4, 15] = spread
         fingers[..., 1:, 16] = spread
         fingers[..., 17:20] = flow[..., 0, :, :]
         fingers[..., 20:23] = gap[..., 0, :, :]
         fingers[..., 23] = apart[..., 0, :]
-        palm = local[..., _MIDDLE, :].sum(axis=-2) * np.float32(0.25)
+        palm = local.take(_MIDDLE, axis=-2).sum(axis=-2) * np.float32(0.25)
         fingers[..., 24] = _length(tips[..., 0, :, :] - palm[..., None, :])
-        fingertips = now.flat[..., TIPS, :]
+        fingertips = now.flat.take(TIPS, axis=-2)
         flat = (fingertips - fingertips[..., :1, :]) / np.maximum(now.zoom * scale, np.float32(1e-6))[..., None, None]
         see = now.has_image[..., None]
         fingers[..., 25] = _length(flat) * see
-        fingers[..., 26], fingers[..., 27] = _on_chain(chains[..., 0, :, :, :], bones[..., 0, :, 1:, :])
+        fingers[..., 26], fingers[..., 27] = _on_chain(
+            chains[..., 0, :, :, :], ways[..., 0, :, :].take(_BONES, axis=-2)
+        )
         fingers[..., 28] = now.has_world[..., None]
         fingers[..., 29] = see
         shown = fingers[..., _IMAGE:]
@@ -283,7 +294,7 @@ class FeatureReader:
         shown[..., 15:18] = flow[..., 1, :, :]
         shown[..., 18:21] = gap[..., 1, :, :]
         shown[..., 21] = apart[..., 1, :]
-        shown[..., 22:24] = (fingertips - now.flat[..., _KNUCKLES, :]) / size[..., None, None]
+        shown[..., 22:24] = (fingertips - now.flat.take(_KNUCKLES, axis=-2)) / size[..., None, None]
         shown *= see[..., None]
         axes = (now.axes * self.view[..., None, None, :, None]).reshape(*self._hands, 2, 9)
         token[..., :9] = axes[..., 0, :]
@@ -305,9 +316,9 @@ class FeatureReader:
 def _turn(before: Array, now: Array) -> Array:
     """Rotation about the forearm's axis (wrist -> middle knuckle) between two palm frames, radians; + = clockwise."""
     axis, side, old = now[..., :, 0], now[..., :, 1], before[..., :, 1]
-    old = old - np.einsum("...i,...i->...", old, axis)[..., None] * axis
-    sine = np.einsum("...i,...i->...", axis, _cross(old, side))
-    return np.asarray(np.arctan2(sine, np.einsum("...i,...i->...", old, side)))
+    old = old - _dot(old, axis)[..., None] * axis
+    sine = _dot(axis, _cross(old, side))
+    return np.asarray(np.arctan2(sine, _dot(old, side)))
 
 
 def _on_chain(chains: Array, bones: Array) -> tuple[Array, Array]:
@@ -316,9 +327,9 @@ def _on_chain(chains: Array, bones: Array) -> tuple[Array, Array]:
     chains [...,5,4,3]: joints from the knuckle on; bones [...,5,3,3] between them.
     """
     way = chains[..., :1, 3:, :] - chains[..., :3, :]
-    u = np.einsum("...i,...i->...", way, bones) / np.maximum(np.einsum("...i,...i->...", bones, bones), 1e-6)
-    u = np.clip(u, 0.0, 1.0)
+    u = _dot(way, bones) / np.maximum(_dot(bones, bones), 1e-6)
+    u = np.minimum(np.maximum(u, _ZERO), np.float32(1.0))
     far = _length(way - u[..., None] * bones)
-    nearest = far.argmin(axis=-1)[..., None]
-    along = (np.take_along_axis(u, nearest, -1)[..., 0] + nearest[..., 0]) / 3
-    return along, np.take_along_axis(far, nearest, -1)[..., 0]
+    nearest = far.argmin(axis=-1)
+    at = u.reshape(-1, 3)[np.arange(nearest.size), nearest.ravel()].reshape(nearest.shape)
+    return (at + nearest) / 3, far.min(axis=-1)
