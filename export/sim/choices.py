@@ -25,6 +25,8 @@ PACED = ("tap", "hold", "wave", "flick")
 #: How many times slower or faster than normal the words are.
 PACE = {"fast": (0.48, 0.72), "normal": (0.85, 1.20), "slow": (1.7, 2.5)}
 LEAST, MOST = 0.2, 2.0
+#: A hurried person: times as long, and the shortest motion (a frame of a 15 fps camera and a half).
+HURRY, HURRIED = (0.3, 0.75), 0.1
 
 
 @dataclass(slots=True)
@@ -377,11 +379,14 @@ def _odds(only: tuple[Action, ...], staying: bool) -> tuple[tuple[Action, ...], 
     return options, tuple(np.cumsum(weights / weights.sum()).tolist())
 
 
-def pace(event: FingerEvent, rng: Rng) -> tuple[str, float]:
-    """How fast the event goes, and how long it takes, seconds."""
+def pace(event: FingerEvent, rng: Rng, hurry: float = 1.0) -> tuple[str, float]:
+    """How fast the event goes, and how long it takes, seconds. hurry: below 1, the person is quicker than usual."""
     speed = "normal" if event.motion in PACED else pick(rng, ("normal", "fast", "slow"), (0.6, 0.22, 0.18))
     if event.motion == "swipe" and speed == "slow":
         speed = "normal"
     size = {"full": 1.0, "half": 0.78, "small": 0.6}[event.extent]
-    seconds = SECONDS[event.motion] * size * event.repeat * float(rng.uniform(*PACE[speed]))
-    return speed, min(max(seconds, LEAST), MOST)
+    share = float(rng.uniform(*PACE[speed])) * hurry
+    if hurry < 1 and event.motion not in PACED:
+        speed = "fast" if share < PACE["fast"][1] else "slow" if share > PACE["slow"][0] else "normal"
+    seconds = SECONDS[event.motion] * size * event.repeat * share
+    return speed, min(max(seconds, LEAST if hurry == 1 else HURRIED * event.repeat), MOST)

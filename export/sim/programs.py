@@ -11,7 +11,7 @@ import numpy as np
 from edge.score import FINGERS, HANDS, FingerEvent, Score, order
 from export.sim.anatomy import Body
 from export.sim.camera import Camera
-from export.sim.choices import Action, Hand, choose, copy, pace, pick, rotate, swipe, wave
+from export.sim.choices import HURRY, Action, Hand, choose, copy, pace, pick, rotate, swipe, wave
 from export.sim.plan import parts_of, plan
 from export.sim.split import digest, split_of, split_of_score
 from export.sim.stage import Stage, set_stage
@@ -54,16 +54,19 @@ def propose(
     duration: float = 5.0,
     view: str | None = None,
     size: tuple[int, int] = (320, 240),
+    hurried: float = 0.0,
 ) -> Program:
     """A random program by the symbolic rules alone: fast; nearly always feasible, but not verified.
 
     `split` "train" leaves out held-out combinations (signatures are for `random_program` to check).
+    hurried: share of people who are quicker than the binding 0.2 to 2 s: a finger bends within 0.1 s if it must.
     """
     view = view or ("facing" if rng.random() < 0.6 else "egocentric")
     hands = HANDS if rng.random() < TWO_HANDS else (HANDS[int(rng.random() < 0.6)],)
     posture = pick(rng, ("palm", "back", "edge", "micro"), (0.42, 0.22, 0.14, 0.22))
     stage = set_stage(view, posture, rng, hands)
-    score = _compose(rng, hands, stage, duration, _barred if split == "train" else None)
+    hurry = float(rng.uniform(*HURRY)) if hurried and rng.random() < hurried else 1.0
+    score = _compose(rng, hands, stage, duration, _barred if split == "train" else None, hurry)
     angle, radius = rng.uniform(0, 2 * np.pi), np.radians(MOST_DEGREES) * np.sqrt(rng.random())
     camera = Camera(
         yaw=float(radius * np.cos(angle)), pitch=float(radius * np.sin(angle)), roll=float(rng.normal(0, 0.06)),
@@ -87,7 +90,7 @@ def _held_out(motion: str, fingers: tuple[str, ...], contact: str) -> bool:
 
 
 def _compose(
-    rng: np.random.Generator, hands: tuple[str, ...], stage: Stage, duration: float, barred: Barred | None
+    rng: np.random.Generator, hands: tuple[str, ...], stage: Stage, duration: float, barred: Barred | None, hurry: float
 ) -> Score:
     """Phrases with rests between them until the time is up."""
     micro = stage.posture == "micro"
@@ -102,7 +105,7 @@ def _compose(
     score: list[FingerEvent] = []
     t = float(rng.uniform(0.35, 0.8))
     while t < duration - 1.0:
-        phrase = _phrase(rng, states, t, duration - 0.5, crowded, barred)
+        phrase = _phrase(rng, states, t, duration - 0.5, crowded, barred, hurry)
         if not phrase:
             break
         score += phrase
@@ -111,7 +114,13 @@ def _compose(
 
 
 def _phrase(
-    rng: np.random.Generator, states: dict[str, Hand], start: float, stop: float, crowded: bool, barred: Barred | None
+    rng: np.random.Generator,
+    states: dict[str, Hand],
+    start: float,
+    stop: float,
+    crowded: bool,
+    barred: Barred | None,
+    hurry: float,
 ) -> list[FingerEvent]:
     """One to four events without a rest between them."""
     names = list(states)
@@ -122,13 +131,13 @@ def _phrase(
         made = choose(lead, rng, barred=barred)
         if made is None:
             break
-        speed, seconds = pace(made, rng)
+        speed, seconds = pace(made, rng, hurry)
         if t + seconds > stop:
             break
         event = replace(made, speed=speed, start=t, end=t + seconds)
         out.append(event)
         if crowded and rng.random() < 0.6:
-            out += _beside(rng, states, lead, event, out, stop, barred)
+            out += _beside(rng, states, lead, event, out, stop, barred, hurry)
         t = max(e.end for e in out) + float(rng.uniform(0.03, 0.22))
     return out
 
@@ -141,6 +150,7 @@ def _beside(
     made: list[FingerEvent],
     stop: float,
     barred: Barred | None,
+    hurry: float,
 ) -> list[FingerEvent]:
     """Something done at the same time: by the other hand, by the wrist, or by other fingers."""
     others = [s for s in states.values() if s is not lead]
@@ -155,7 +165,7 @@ def _beside(
         extra = choose(hand, rng, only=only, barred=barred)
         if extra is None:
             return []
-        speed, seconds = pace(extra, rng)
+        speed, seconds = pace(extra, rng, hurry)
         start = event.start + float(rng.uniform(0.0, 0.5)) * (event.end - event.start)
         end = start + seconds
         clash = any(
@@ -175,10 +185,11 @@ def random_program(
     duration: float = 5.0,
     view: str | None = None,
     size: tuple[int, int] = (320, 240),
+    hurried: float = 0.0,
 ) -> Program:
     """A feasible program. `split`: "train" or "test" keeps to that side of `export.sim.split`; None takes any."""
     while True:
-        program = propose(rng, split=split, duration=duration, view=view, size=size)
+        program = propose(rng, split=split, duration=duration, view=view, size=size, hurried=hurried)
         if not program.score or (split is not None and split_of_score(program.score) != split):
             continue
         start = np.random.default_rng(program.seed).spawn(1)[0]
@@ -187,12 +198,18 @@ def random_program(
 
 
 def programs(
-    seed: int, *, split: str | None = None, duration: float = 5.0, size: tuple[int, int] = (320, 240)
+    seed: int,
+    *,
+    split: str | None = None,
+    duration: float = 5.0,
+    size: tuple[int, int] = (320, 240),
+    hurried: float = 0.0,
 ) -> Iterator[Program]:
     """Endless programs of a seed; number i is the same whoever asks and however many were taken before."""
     number = 0
     while True:
-        yield random_program(np.random.default_rng((seed, number)), split=split, duration=duration, size=size)
+        rng = np.random.default_rng((seed, number))
+        yield random_program(rng, split=split, duration=duration, size=size, hurried=hurried)
         number += 1
 
 

@@ -58,11 +58,11 @@ def _frames(tracker: HandTracker, renderer: Renderer, done: Performance) -> Iter
         last = key
 
 
-def _work(folder: Path, count: int, seed: int, job: int, jobs: int) -> None:
+def _work(folder: Path, count: int, seed: int, hurried: float, job: int, jobs: int) -> None:
     import cv2
 
     cv2.setNumThreads(1)
-    for i, program in enumerate(islice(programs(seed, split="train", size=SIZE), count)):
+    for i, program in enumerate(islice(programs(seed, split="train", size=SIZE, hurried=hurried), count)):
         path = folder / f"{i:04d}.npz"
         if i % jobs != job or path.exists():
             continue
@@ -73,14 +73,16 @@ def _work(folder: Path, count: int, seed: int, job: int, jobs: int) -> None:
         print(f"{path.name}: {len(list(folder.glob('????.npz')))} of {count}", flush=True)
 
 
-def make(folder: Path, count: int, *, seed: int = SEED, jobs: int = 1) -> None:
-    """Render and track what is missing of `count` clips. Raises SinkError."""
+def make(folder: Path, count: int, *, seed: int = SEED, hurried: float = 0.0, jobs: int = 1) -> None:
+    """Render and track what is missing of `count` clips, a share of them of hurried people. Raises SinkError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SinkError(f"{folder} cannot be used for clips: {error.strerror or error}.") from error
     context = mp.get_context("spawn")
-    workers = [context.Process(target=_work, args=(folder, count, seed, j, jobs), daemon=True) for j in range(jobs)]
+    workers = [
+        context.Process(target=_work, args=(folder, count, seed, hurried, j, jobs), daemon=True) for j in range(jobs)
+    ]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -95,10 +97,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder")
     parser.add_argument("--count", type=int, default=600)
     parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--hurried", type=float, default=0.0, help="share of hurried people (%(default)s)")
     parser.add_argument("--jobs", type=int, default=1)
     args = parser.parse_args(argv)
     try:
-        make(args.output, args.count, seed=args.seed, jobs=args.jobs)
+        make(args.output, args.count, seed=args.seed, hurried=args.hurried, jobs=args.jobs)
     except FigopError as error:
         print(error)
         return 1

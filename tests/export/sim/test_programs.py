@@ -109,3 +109,12 @@ def test_thumb_gestures_are_made_where_they_can_be_seen():
         if any(e.motion == "swipe" and e.fingers for e in program.score):
             assert program.stage.posture == "micro"
         assert all(f in FINGERS for e in program.score for f in e.fingers)
+
+
+def test_hurried_people_move_within_a_tenth_of_a_second_and_rest_as_long():
+    made = drawn(300, split="train", hurried=1.0)
+    spans = np.array([e.end - e.start for p in made for e in p.score])
+    assert spans.min() >= 0.1 - 1e-9
+    assert (spans < 0.2).mean() > 0.15
+    assert {e.speed for p in made for e in p.score} >= {"fast", "normal"}
+    assert all(e.end <= p.duration - 0.5 + 1e-9 for p in made for e in p.score)
