@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edge.errors import RuntimeUnavailable
+from edge.bundle import Bundle
+from edge.errors import FigopError, RuntimeUnavailable
 from export.gestures.cli import add_head, run_head
 
 
@@ -22,7 +23,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     p.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--workers", type=int, default=1, help="processes that make clips")
-    p.add_argument("--from", dest="start_from", type=Path, help="checkpoint whose weights to begin with")
+    p.add_argument("--from", dest="start_from", metavar="BUNDLE", help="bundle or checkpoint (.pt) to begin with")
     add_head(p)
     p.set_defaults(run=run)
 
@@ -52,8 +53,25 @@ def run(args: argparse.Namespace) -> int:
         from export.data.tracked import table
 
         table(args.tracked, feed.seconds)  # once, before the workers want it
-    path, step = train(settings, feed, args.out, start_from=args.start_from)
+    start = beginning(args.start_from, args.out) if args.start_from else None
+    path, step = train(settings, feed, args.out, start_from=start)
     print(f"{path}: {step} of {args.steps} steps, curves in {path.with_name('curves.png')}")
-    if step < args.steps:
-        print("The same command goes on from here.")
+    print(
+        "The same command goes on from here." if step < args.steps else f"python -m export.models.release {path} FOLDER"
+    )
     return 0
+
+
+def beginning(named: str, out: Path) -> Path:
+    """The checkpoint to begin with: that file, or what a bundle's graphs give back (`out`/begin.pt, made once)."""
+    if named.endswith(".pt"):
+        if not Path(named).is_file():
+            raise FigopError(f"There is no checkpoint at {named}: name one, or a bundle such as figop-base.")
+        return Path(named)
+    from export.models.recover import save
+    from export.models.student import Student
+
+    bundle, path = Bundle.open(named), out / "begin.pt"
+    if not path.is_file() or Student.load(path)[1].get("recovered_from") != bundle.weights_digest:
+        save(bundle, path)
+    return path

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
+from edge.errors import FigopError
 from export.data.feed import Feed, FeedSettings, TrainBatch
 from export.models.losses import Batch, caption_loss, frame_losses, total
 from export.models.student import Student, count
@@ -214,6 +215,11 @@ def train(
     saved = None
     if path.exists():
         student, saved = Student.load(path, raw=True)
+        if "optimiser" not in saved:
+            raise FigopError(
+                f"{path} has weights alone, without the state of a training to go on with: "
+                f"begin with it, `figop train --from {path} --out ANOTHER_FOLDER`."
+            )
         step, before = int(saved["step"]), float(saved["seconds"])
     elif start_from is not None:
         student, _ = Student.load(start_from)
