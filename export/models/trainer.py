@@ -40,7 +40,8 @@ class TrainSettings:
         caption_from: step at which captions begin to count, fully after as many steps again.
         save_s: seconds between checkpoints. log: steps between rows of the log.
         average: share that the weights' running average keeps at a step; the average is what a checkpoint gives.
-        device: "cpu" or "cuda". half: bfloat16 inside the encoder (twice as fast where the CPU has it).
+        device: "cpu" or "cuda". half: bfloat16 inside the encoder; None = where the device computes in it: twice as
+            fast there, and five times slower on a processor that has to emulate it.
     """
 
     steps: int
@@ -52,7 +53,7 @@ class TrainSettings:
     log: int = 20
     seed: int = 0
     device: str = "cpu"
-    half: bool = True
+    half: bool | None = None
     average: float = 0.997
     threads: int = 1
     workers: int = 1
@@ -73,6 +74,16 @@ def keep_memory() -> None:
             libc.mallopt(-1, 1 << 30)  # M_TRIM_THRESHOLD
 
 
+def halves(s: TrainSettings) -> bool:
+    """Whether to compute in bfloat16."""
+    if s.half is not None:
+        return s.half
+    if s.device == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(bool(getattr(torch.cpu, name, bool)()) for name in probes)
+
+
 def rate_at(step: int, s: TrainSettings) -> float:
     """Learning rate: linear up, cosine down."""
     if step < s.warm:
@@ -82,7 +93,7 @@ def rate_at(step: int, s: TrainSettings) -> float:
 
 def losses_of(student: Student, batch: Batch, s: TrainSettings, step: int) -> tuple[Tensor, dict[str, float]]:
     """The loss of one batch and what the log says of it."""
-    with torch.autocast(s.device, torch.bfloat16, enabled=s.half):
+    with torch.autocast(s.device, torch.bfloat16, enabled=halves(s)):
         logits, moving, embedding = student.encoder(batch.features)
     logits, moving, embedding = logits.float(), moving.float(), embedding.float()
     losses, said = frame_losses(logits, moving, batch)
@@ -90,7 +101,7 @@ def losses_of(student: Student, batch: Batch, s: TrainSettings, step: int) -> tu
     said |= {name: value.item() for name, value in losses.items()}
     share = min(max((step - s.caption_from) / max(s.caption_from, 1), 0.0), 1.0)
     if share > 0 and bool(batch.told.any()):
-        with torch.autocast(s.device, torch.bfloat16, enabled=s.half):
+        with torch.autocast(s.device, torch.bfloat16, enabled=halves(s)):
             caption, said["words"] = caption_loss(student, embedding, logits, batch)
         said["caption"] = caption.item()
         loss = loss + share * caption

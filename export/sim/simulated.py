@@ -27,8 +27,9 @@ from export.sim.tracker_model import TrackerModel
 SIZE = (640, 640)
 
 
-def seen(program: Program, *, exact: bool = False) -> Recording:
-    """What the fitted tracker, or a perfect one, sees of a program. Raises FigopError where the hand cannot do it."""
+def seen(program: Program, *, exact: bool = False, fitted: bool = True) -> Recording:
+    """What the fitted tracker sees of a program, or a perfect one, or the hand-set noise that stands for any tracker
+    (`fitted` False). Raises FigopError where the hand cannot do it."""
     scene = scene_of(program)
     rng = np.random.default_rng(program.seed)  # as it was checked and is rendered
     kept, plans = feasible([scene], rng)
@@ -36,7 +37,7 @@ def seen(program: Program, *, exact: bool = False) -> Recording:
         raise FigopError(f"The program of seed {program.seed} cannot be performed.")
     frames = track(
         kept, plans, rng, NoiseSettings.load(), fps=program.fps, level=0.0 if exact else 1.0, sources=False,
-        tracker=None if exact else TrackerModel.load(),
+        tracker=TrackerModel.load() if fitted and not exact else None,
     )  # fmt: skip
     made = recording(frames, program.stage.view)
     return replace(made, score_json=json.dumps([e.to_dict() for e in program.score]))
