@@ -39,7 +39,7 @@ from export.sim.batch import Streamer
 Array = NDArray[Any]
 
 #: decodings that are compared
-BIASES, SWITCHES, LEAST_S = (0.0, 0.4, 0.8), (1.5, 2.5, 4.0), (0.1, 0.134)
+BIASES, SWITCHES, LEAST_S = (0.0, 0.4, 0.8), (1.5, 2.5, 4.0), (0.067, 0.1, 0.134)
 #: pulls the weights of motions to their common value: rare ones have few examples
 _RIDGE = 0.02
 

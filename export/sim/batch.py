@@ -89,10 +89,12 @@ def track(
     level: float = 1.0,
     sources: bool = True,
     tracker: TrackerModel | None = None,
+    eased: float | None = None,
 ) -> Frames:
     """Perform, film and corrupt. `level` = 0: a perfect tracker; `sources`: some clips lack world or image.
 
-    tracker: the fitted errors of the native tracker, in place of the `settings` that stand for any tracker.
+    tracker: the fitted errors of the native tracker, in place of the `settings` that stand for any tracker; eased:
+    share of hands on which they are made smaller (`EASED`).
     """
     count, frames = len(scenes), int(np.ceil(max(s.duration for s in scenes) * fps)) + 1
     s, noisy = settings, level > 0
@@ -110,7 +112,9 @@ def track(
     turn, seen, focal = cameras(wrist, there, rng)
     score, lost = np.ones((count, frames, 2), np.float32), np.zeros((count, frames, 2), bool)
     if tracker is not None and noisy:
-        world, depth, score, lost = _tracked(tracker, rng, times, joints, metres, turn, seen, focal)
+        world, depth, score, lost = _tracked(
+            tracker, rng, times, joints, metres, turn, seen, focal, EASED if eased is None else eased
+        )
     else:
         world, depth = _corrupted(
             rng, times, values, joints, bodies, stages, s, fps, level, (metres, turn, seen, focal)
@@ -180,7 +184,7 @@ _SIDES = np.array([[-1, 1, 1], [1, 1, 1]], np.float32)
 
 def _tracked(
     tracker: TrackerModel, rng: np.random.Generator, times: Array, joints: Array, metres: Array, turn: Array,
-    seen: Array, focal: Array,
+    seen: Array, focal: Array, eased: float,
 ) -> tuple[Array, Array, Array, Flags]:  # fmt: skip
     """World and image landmarks, score and losses as the native tracker would have them."""
     true = turned(joints, turn)
@@ -191,7 +195,7 @@ def _tracked(
     sides = _SIDES[:, None]
     said = tracker.see(rng, times, true / metres * sides, ray, np.log(size[..., 0]))
     # the fit is of rendered hands; real ones are what the tracker's networks were made for
-    ease = np.where(rng.random((len(times), 1, 2)) < EASED, rng.uniform(0.3, 1.0, (len(times), 1, 2)), 1.0)
+    ease = np.where(rng.random((len(times), 1, 2)) < eased, rng.uniform(0.3, 1.0, (len(times), 1, 2)), 1.0)
     ease = ease[..., None, None].astype(np.float32)
     world = true + ease * said.world * sides * metres
     image = (

@@ -12,6 +12,9 @@ from export.sim.anatomy import Array
 from export.sim.kinematics import EXACT
 from export.sim.programs import MOST_DEGREES
 
+#: how much nearer or farther than a picture that holds all of the motion; rendered clips, filmed so, showed hands twice
+#: as large as the training did before (palm 0.21 and 0.11 image widths, median)
+DISTANCE = (0.45, 1.5)
 #: metres; what is nearer is drawn as if it were here
 NEAREST = 0.1
 
@@ -41,7 +44,7 @@ def cameras(wrist: Array, there: NDArray[np.bool_], rng: np.random.Generator) ->
     centre = (low + high) / 2 + rng.normal(0, 0.04, (count, 3)) + turn @ np.array([0, -0.08, 0])
     focal = rng.uniform(0.6, 1.1, count)
     need = ((high - low)[:, :2].max(axis=1) / 2 + 0.2) * focal / 0.5
-    distance = np.maximum(need, 0.28) * rng.uniform(1.0, 1.6, count)
+    distance = np.maximum(need * np.exp(rng.uniform(np.log(DISTANCE[0]), np.log(DISTANCE[1]), count)), 0.28)
     centre[:, 2] -= distance
     return turn, (seen - centre[:, None, None]).astype(np.float32), focal.astype(np.float32).reshape(-1, 1, 1, 1, 1)
 

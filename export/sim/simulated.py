@@ -37,7 +37,7 @@ def seen(program: Program, *, exact: bool = False, fitted: bool = True) -> Recor
         raise FigopError(f"The program of seed {program.seed} cannot be performed.")
     frames = track(
         kept, plans, rng, NoiseSettings.load(), fps=program.fps, level=0.0 if exact else 1.0, sources=False,
-        tracker=TrackerModel.load() if fitted and not exact else None,
+        tracker=TrackerModel.load() if fitted and not exact else None, eased=0.0,
     )  # fmt: skip
     made = recording(frames, program.stage.view)
     return replace(made, score_json=json.dumps([e.to_dict() for e in program.score]))
