@@ -43,6 +43,9 @@ EXTRAS: Mapping[str, str] = {
     "tflite_runtime": "tflite",
     "onnx": "dev",
     "jsonschema": "dev",
+    "pyarrow": "corpus",
+    "faiss": "search",
+    "ray": "cluster",
 }
 #: Exit codes besides 0: what was asked for holds only in part; it could not be begun; SIGPIPE; Ctrl-C; SIGTERM.
 PARTLY, USER_ERROR, PIPE_CLOSED, INTERRUPTED, TERMINATED = 1, 2, 141, 130, 143

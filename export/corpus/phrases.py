@@ -27,6 +27,7 @@ from edge.errors import SourceError
 from edge.narrator import said
 from edge.resample import TICK_HZ
 from edge.score import FingerEvent, Score, signature
+from export.corpus.steps import AFTER, BEFORE, STRIDE, steps_of
 from export.corpus.wide import WideEncoder
 from export.data.scenes import draw_scene, draw_test
 from export.data.windows import SEEN_ENOUGH, phrases, visible
@@ -41,10 +42,6 @@ Array = NDArray[Any]
 SEED, TEST_SEED = 20261210, 20261211
 #: clips of a shard
 SHARD = 32
-#: ticks that one step of a phrase stands for (0.1 s), and steps of a phrase at most
-STRIDE, STEPS = 3, 48
-#: ticks seen before and after the phrase
-BEFORE, AFTER = 4, 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,18 +93,6 @@ def pack(rows: Sequence[Array], embedding: Sequence[Array], scores: Sequence[Sco
     """Phrases of their steps."""
     offsets = np.cumsum([0, *(len(r) for r in rows)])
     return Phrases(np.concatenate(rows), np.concatenate(embedding), offsets, tuple(scores))
-
-
-def steps_of(rows: Array, embedding: Array, first: int, last: int) -> tuple[Array, Array]:
-    """Ticks [first, last) as steps: means of `STRIDE` ticks, or wider ones where that would be more than `STEPS`."""
-    count = max(1, min(STEPS, -(-(last - first) // STRIDE)))
-    cuts = np.linspace(first, last, count + 1).round().astype(int)[:-1]
-    sizes = np.diff(np.r_[cuts, last]).clip(1)
-    out = []
-    for a in (rows, embedding):
-        sums = np.add.reduceat(a[:last].astype(np.float32), cuts, axis=0)
-        out.append((sums / sizes.reshape(-1, *[1] * (a.ndim - 1))).astype(np.float16))
-    return out[0], out[1]
 
 
 def meaning(score: Iterable[FingerEvent]) -> tuple[Any, ...]:

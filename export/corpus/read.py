@@ -15,7 +15,7 @@ from edge.hands.frame import HandFrame
 from edge.pipeline import Captioner
 from edge.resample import TICK_HZ
 from edge.sources import Picture, open_source
-from export.corpus.phrases import AFTER, BEFORE, steps_of
+from export.corpus.steps import AFTER, BEFORE, steps_of
 from export.corpus.store import IndexError_, Part
 from export.corpus.towers import Towers
 

@@ -27,8 +27,9 @@ from edge.narrator import parse
 from edge.score import Score
 from edge.skeleton import MIDDLE_MCP
 from export.corpus.evaluate import ZERO_SHOT_BAR, likelihood, looks
-from export.corpus.phrases import Phrases, load, pack, shards_of, steps_of
+from export.corpus.phrases import Phrases, load, pack, shards_of
 from export.corpus.poses import pose_of
+from export.corpus.steps import steps_of
 from export.corpus.towers import WEIGHTS, Towers
 from export.gestures.streams import sfinge_clips, to_recording
 
