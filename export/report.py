@@ -320,6 +320,54 @@ def others(folder: Path) -> list[str]:
     return out
 
 
+#: ways to search in results/retrieval.json, as they are called on the page
+_SEARCHED = {
+    "towers": "towers (as shipped)",
+    "towers_without_embedding": "towers without the embedding",
+    "towers_steps_shuffled": "towers, steps of the phrase shuffled",
+    "heads_likelihood": "likelihood of the heads alone",
+    "towers+likelihood": "towers and likelihood",
+    "sentence_vectors": "sentence vectors of the text network (the second entrance)",
+    "bag_of_attributes": "bag of attributes (baseline)",
+    "chance": "chance",
+}
+
+
+def search(folder: Path) -> list[str]:
+    """Retrieval, zero-shot classes, speed against size, throughput of annotating."""
+    out: list[str] = []
+    if row := load("retrieval", folder):
+        out += [
+            f"{row['phrases']} held-out simulated phrases, {row['meanings']} meanings, none of which was trained:", "",
+            "| by | R@1 | R@10 | mAP | nDCG | one of 5 | one of 5 alike |", "| --- | --- | --- | --- | --- | --- | --- |",
+        ]  # fmt: skip
+        for name, label in _SEARCHED.items():
+            if r := row.get(name):
+                cells = (r[k] for k in ("r1", "r10", "map", "ndcg", "choice_of_5", "choice_of_5_alike"))
+                out.append(f"| {label} | " + " | ".join(f"{v:.3f}" for v in cells) + " |")
+        out.append("")
+        if found := row.get("sfinge"):
+            ways = ", ".join(f"{name} {found[name]['accuracy']:.1%}" for name in ("both", "towers", "heads"))
+            out.append(
+                f"- SFINGE 3D by class sentences, {found['clips']} clips of {found['classes']} classes: {ways} "
+                f"(commonest class {found['commonest_class']:.1%})."
+            )
+    if row := load("search_speed", folder):
+        for r in row["sizes"]:
+            out.append(
+                f"- Search among {r['phrases']} phrases, one core: p50 {r['p50_ms']:.1f}, p95 {r['p95_ms']:.1f} ms; recall at 10 "
+                f"{r['recall_at_10']:.3f}; {r['disk_mb']:.0f} MB on the disk, {r['resident_mb']:.0f} MB in memory."
+            )
+    if row := load("corpora", folder):
+        for what in ("videos, figop-rules", "recordings, figop-rules", "recordings, figop-base"):
+            for r in row.get(what, []):
+                out.append(
+                    f"- Annotating {what}, {r['jobs']} at a time: {r['video_hours_per_core_hour']:.2f} hours of video a core "
+                    f"hour, {r['video_hours_per_hour']:.2f} an hour of the clock (load of the machine {row['load'][0]})."
+                )
+    return out or ["Not measured."]
+
+
 def page(folder: Path = RESULTS) -> str:
     """The whole page."""
     parts = [
@@ -327,6 +375,7 @@ def page(folder: Path = RESULTS) -> str:
         ("From the end of a motion to its final caption, in the source's time", delays(folder)),
         ("The student", student(folder)),
         ("Hand tracker against MediaPipe, paired on one core", trackers(folder)),
+        ("Search and corpora", search(folder)),
         ("Other figures", others(folder)),
         ("Bars", bars(folder)),
     ]

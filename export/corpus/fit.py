@@ -23,9 +23,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from edge.bundle import Bundle
-from edge.narrator import said
+from edge.narrator import STYLES, narrate, said
+from export.corpus.minilm import folder
 from export.corpus.phrases import Phrases, load, meaning, shards_of
 from export.corpus.towers import EVENT_WIDTH, Towers, event_rows, places
+from export.gestures.text import encode
 
 Array = NDArray[Any]
 _PLACES = 6
@@ -202,6 +204,37 @@ def train(phrases: Phrases, texts: Texts, s: FitSettings, keep: Path | None = No
     return net.eval()
 
 
+def narrations(phrases: Phrases, seed: int, kinds: int) -> list[str]:
+    """`kinds` wordings of each phrase, one after another: random styles, four in five paraphrased."""
+    rng = np.random.default_rng((seed, 77))
+    styles = list(STYLES)
+    return [
+        narrate(score, style=styles[int(rng.random() < 0.4)], rng=rng if rng.random() < 0.8 else None)
+        for score in phrases.scores for _ in range(kinds)
+    ]  # fmt: skip
+
+
+def train_words(net: Net, texts: Texts, vectors: Array, s: FitSettings, steps: int = 800) -> None:
+    """The second entrance: sentence vectors [N*K,384] against the finished scores of their phrases."""
+    torch.manual_seed(s.seed)
+    optimiser = torch.optim.AdamW(net.words.parameters(), lr=2e-3, weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, steps, pct_start=0.1)
+    with torch.no_grad():
+        wanted = net.score(torch.from_numpy(texts.rows), torch.from_numpy(texts.mask))
+    kinds = len(vectors) // len(wanted)
+    for step in range(steps):
+        picked = np.random.default_rng((s.seed, step, 2)).choice(len(vectors), min(256, len(vectors)), replace=False)
+        of = picked // kinds
+        same = torch.from_numpy(texts.keys[of][:, None] == texts.keys[of][None]).float()
+        worded = net.words(torch.from_numpy(vectors[picked]))
+        loss = contrast(worded, wanted[of], same, s.temperature)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+    print(json.dumps({"words": steps, "loss": round(loss.item(), 4)}), flush=True)
+
+
 def to_towers(net: Net, student: str) -> Towers:
     """The weights for `export.corpus.towers`."""
     return Towers({n: a.detach().numpy() for n, a in net.state_dict().items()}, student)
@@ -213,6 +246,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--bundle", default="figop-base")
     parser.add_argument("--steps", type=int, default=FitSettings().steps)
     parser.add_argument("--without", choices=("heads", "embedding"), default="", help="ablation")
+    parser.add_argument(
+        "--words", type=int, default=0, metavar="N", help="narrations of each phrase for the second entrance"
+    )
+    parser.add_argument("--limit", type=int, help="narrate so many phrases")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("-o", "--output", type=Path, default=Path("out/corpus"), help="folder with the phrases")
     args = parser.parse_args(argv)
@@ -222,8 +259,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings = FitSettings(steps=args.steps, without=args.without, seed=args.seed)
     name = f"towers-{args.without or 'all'}-{args.seed}"
     net = train(phrases, texts_of(phrases), settings, args.output / f"{name}.pt")
+    if args.words:
+        told = phrases.take(range(min(args.limit or len(phrases), len(phrases))))
+        sentences = narrations(told, args.seed, args.words)
+        by_length = np.argsort([len(t) for t in sentences])  # alike lengths are padded little
+        vectors = np.empty((len(sentences), 384), np.float32)
+        vectors[by_length] = encode([sentences[i] for i in by_length], folder())
+        train_words(net, texts_of(told), vectors, settings)
     to_towers(net, bundle.weights_digest).save(args.output / f"{name}.npz")
-    about = asdict(settings) | {"phrases": len(phrases), "weights": bundle.weights_digest}
+    about = asdict(settings) | {"phrases": len(phrases), "weights": bundle.weights_digest, "words": args.words}
     (args.output / f"{name}.json").write_text(json.dumps(about, indent=1) + "\n")
     print(f"{args.output / name}.npz: {len(phrases)} phrases")
     return 0

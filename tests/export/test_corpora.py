@@ -110,8 +110,11 @@ def test_one_process_is_the_same() -> None:
 
 
 @pytest.mark.heavy
-def test_a_cluster_of_two_nodes_survives_a_killed_worker(folder: Path, tmp_path: Path) -> None:
+def test_a_cluster_of_two_nodes_survives_a_killed_worker(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Real Ray: two nodes on this machine, one worker killed in mid-run; nothing lost, nothing twice."""
+    monkeypatch.setenv("RAY_raylet_start_wait_time_s", "300")  # a busy machine takes its time
     ray = pytest.importorskip("ray")
     nodes = pytest.importorskip("ray.cluster_utils")
     begun, out = tmp_path / "begun", tmp_path / "out"
