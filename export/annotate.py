@@ -152,11 +152,11 @@ def _lost(lost: Lost[tuple[str, Path]]) -> Done:
 
 
 def _report(out: Path, finished: Sequence[Done], meter: Meter) -> None:
-    """report.json: what came of every file of this run, and what it cost."""
+    """_report.json: what came of every file of this run, and what it cost."""
     counts = {k: sum(d.outcome == k for d in finished) for k in ("annotated", "kept", "failed")}
     rows = [d.row() for d in sorted(finished, key=lambda d: d.name)]
     data = {"schema": ANNOTATION_SCHEMA, **counts, **meter.row(), "files": rows}
-    write_whole(out / "report.json", (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode())
+    write_whole(out / "_report.json", (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 @contextlib.contextmanager

@@ -31,7 +31,7 @@ def cost(files: Sequence[Path], jobs: int, bundle: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="figop-cost-") as out, contextlib.redirect_stdout(io.StringIO()):
         words = ["annotate", *map(str, files), "-o", out, "--no-overlay", "--jobs", str(jobs), "--bundle", bundle]
         code = annotate.run(parser.parse_args(words))
-        report = json.loads((Path(out) / "report.json").read_text(encoding="utf-8"))
+        report = json.loads((Path(out) / "_report.json").read_text(encoding="utf-8"))
     if code or report["failed"]:
         raise SourceError(f"{report['failed']} of {len(files)} files could not be annotated.")
     return {"jobs": jobs, "files": len(files)} | {k: v for k, v in report.items() if k.endswith(("_s", "_hour"))}

@@ -104,7 +104,7 @@ def test_bad_files_are_one_sentence_each_and_the_others_go_on(
     err = capsys.readouterr().err.strip().splitlines()
     assert len(err) == 4
     assert [n in line for n, line in zip(("bad", "empty", "missing", "other"), err, strict=True)] == [True] * 4
-    assert {p.name for p in (tmp_path / "out").iterdir()} == {"good.json", "good.npz"}
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"good.json", "good.npz", "_report.json"}
 
 
 def test_a_run_that_is_broken_off_leaves_no_annotation(

@@ -52,12 +52,12 @@ def test_a_tree_is_annotated_once_by_processes_and_gathered(
     assert "broken.npz is not a readable recording" in said.err
     assert "3 of 4 annotated" in said.out
     assert {p.relative_to(out).as_posix() for p in out.rglob("*.json")} == {
-        "a.json", "deep/b.json", "deep/er/c.json", "report.json",
+        "a.json", "deep/b.json", "deep/er/c.json", "_report.json",
     }  # fmt: skip
     table = [json.loads(line) for line in (out / "captions.jsonl").read_text().splitlines()]
     assert [(r["name"], "bend" in r["text"]) for r in table] == [("a", True), ("deep/b", True), ("deep/er/c", True)]
     assert all(json.loads(r["score"])[0]["motion"] == "curl" for r in table)
-    report = json.loads((out / "report.json").read_text())
+    report = json.loads((out / "_report.json").read_text())
     assert (report["annotated"], report["kept"], report["failed"]) == (3, 0, 1)
     assert 4.5 < report["video_s"] < 5.2
     assert report["video_hours_per_core_hour"] > 0
