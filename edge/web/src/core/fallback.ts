@@ -1,0 +1,89 @@
+// The student with the rules at its side (edge/fallback.py): a second opinion where it doubts.
+import type { Pose } from "./features";
+import type { HandFrame } from "./frame";
+import type { RuleRecogniser } from "./rules";
+import { type FingerEvent, iou, motionOf, order, type Score } from "./score";
+import type { StudentRecogniser } from "./student";
+
+/** A stream's reader of hands: whatever of the running phrase it needs is its state. */
+export interface Recogniser {
+  readonly source: string;
+  readonly atoms: number;
+  push(frame: HandFrame): Promise<[Pose | null, Pose | null]>;
+  movedAt(): number;
+  score(final: boolean): Score;
+  words(): Promise<readonly [string, number] | null>;
+  forget(before?: number): void;
+  reset(): void;
+}
+
+const SAME_IOU = 0.2;
+
+/** sure: confidence from which the student's events are told unasked. trust: of the rules where it names nothing. */
+export interface FallbackSettings {
+  readonly sure: number;
+  readonly trust: number;
+}
+
+/** What is told of a phrase, given both readings of it; every event says whose it is. */
+export function choose(model: Score, rules: Score, settings: FallbackSettings): Score {
+  if (!model.length) {
+    const mean = rules.reduce((sum, e) => sum + e.confidence, 0) / rules.length;
+    return rules.length && mean >= settings.trust ? rules.map((e) => ({ ...e, source: "rules" })) : [];
+  }
+  const told = model.map((e) => (e.confidence >= settings.sure ? { ...e, source: "model" } : confirmed(e, rules)));
+  return order(told.filter((e): e is FingerEvent => e !== null));
+}
+
+/** The part of an event that the rules read too, in their name; null where they do not. */
+function confirmed(event: FingerEvent, rules: Score): FingerEvent | null {
+  const same = rules.filter((r) => r.hand === event.hand && r.motion === event.motion && iou(r, event) >= SAME_IOU);
+  if (!same.length) return null;
+  const fingers = event.fingers.filter((f) => same.some((r) => r.fingers.includes(f)));
+  if (fingers.length < Math.max(motionOf(event.motion).fingers[0]!, event.fingers.length ? 1 : 0)) return null;
+  return { ...event, fingers, source: "rules" };
+}
+
+/** Student and rules over one stream, as one recogniser. */
+export class FallbackRecogniser implements Recogniser {
+  readonly source = "model";
+  private own = false;
+
+  constructor(readonly model: StudentRecogniser, readonly rules: RuleRecogniser, readonly settings: FallbackSettings) {}
+
+  get atoms(): number {
+    return this.model.atoms + this.rules.atoms;
+  }
+
+  push(frame: HandFrame): Promise<[Pose | null, Pose | null]> {
+    return this.model.push(frame, this.rules.read(frame));
+  }
+
+  movedAt(): number {
+    return this.model.movedAt();
+  }
+
+  score(final: boolean): Score {
+    const own = this.model.score(final);
+    const asked = !own.length || own.some((e) => e.confidence < this.settings.sure);
+    // at the end of a phrase the rules close what is under way and remember what lies on the thumb
+    const other = final || asked ? this.rules.score(final) : [];
+    this.own = !asked;
+    return choose(own, other, this.settings);
+  }
+
+  async words(): Promise<readonly [string, number] | null> {
+    return this.own ? this.model.words() : null;
+  }
+
+  forget(before = Infinity): void {
+    this.model.forget(before);
+    this.rules.forget(before);
+  }
+
+  reset(): void {
+    this.model.reset();
+    this.rules.reset();
+    this.own = false;
+  }
+}
