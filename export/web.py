@@ -98,7 +98,7 @@ def texts(count: int) -> Iterator[dict[str, Any]]:
             for detail in DETAILS
         ]
         for row in wordings:
-            row["text"] = narrate(score, **row)
+            row["text"] = narrate(score, style=row["style"], detail=row["detail"], language=row["language"])
         said = parse(narrate(score))
         yield {"score": [e.to_dict() for e in score], "wordings": wordings, "parsed": [e.to_dict() for e in said]}
 

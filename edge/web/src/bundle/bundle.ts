@@ -48,6 +48,8 @@ export interface Files {
   read(name: string): Promise<Uint8Array>;
   /** Names that are there, where that is known. */
   readonly names: ReadonlySet<string> | null;
+  /** Where a file is fetched from, if it is. */
+  url?(name: string): string;
 }
 
 /** A bundle served as it lies in its folder: only the files that are used are fetched. */
@@ -56,10 +58,12 @@ export function folder(url: string): Files {
   return {
     name: base,
     names: null,
+    url: (name) => base + name,
     async read(name) {
       let answer: Response;
       try {
-        answer = await fetch(base + name);
+        // the manifest says what the others must be: it alone may have changed since it was last fetched
+        answer = await fetch(base + name, { cache: name === MANIFEST ? "no-cache" : "default" });
       } catch {
         throw new BundleError(`The bundle at ${base} cannot be read: ${name} did not arrive; is figop web still running?`);
       }

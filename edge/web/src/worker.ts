@@ -1,0 +1,145 @@
+// The worker: opens a bundle, reads frames one after the other, and answers with events.
+import { archive, Bundle, folder, HAND_GRAPHS, sha256, STUDENT_GRAPHS } from "./bundle/bundle";
+import { Captioner } from "./core/pipeline";
+import { FigopError, RuntimeUnavailable, SourceError } from "./errors";
+import type { NativeTracker } from "./hands/tracker";
+import { openGraph } from "./io/ort";
+import { language } from "./language/languages";
+import type { Answer, BundleInfo, Picture, Request, StreamSettings, WordingNames } from "./protocol";
+import { Speakers } from "./recognisers";
+
+const KEPT = 100_000;
+
+class Engine {
+  private speakers: Speakers | null = null;
+  private captioner: Captioner | null = null;
+  private tracker: NativeTracker | null = null;
+  private networks: Promise<readonly [Uint8Array, Uint8Array]> | null = null;
+  private readonly frameMs: number[] = [];
+  private readonly decodeMs: number[] = [];
+  private readonly trackMs: number[] = [];
+
+  async answer(request: Request): Promise<Answer> {
+    switch (request.kind) {
+      case "open":
+        return this.open(await Bundle.open(folder(request.url)), request.url);
+      case "open-file":
+        return this.open(await Bundle.open(archive(new Uint8Array(request.bytes), request.name)), "");
+      case "start":
+        await this.start(request.settings);
+        return { events: [] };
+      case "wording":
+        if (this.captioner) this.captioner.wording = wordingOf(request.wording);
+        return { events: [] };
+      case "frames": {
+        const captioner = this.running();
+        const events = [];
+        for (const frame of request.frames) events.push(...(await this.timed(() => captioner.push(frame), this.frameMs)));
+        return { events };
+      }
+      case "picture":
+        return this.picture(request.tNs, request.picture);
+      case "flush":
+        return { events: await this.running().flush() };
+      case "figures":
+        return { events: [], figures: { frameMs: this.frameMs, decodeMs: this.decodeMs, trackMs: this.trackMs } };
+    }
+  }
+
+  private async open(bundle: Bundle, url: string): Promise<Answer> {
+    const speakers = await Speakers.open(bundle, openGraph);
+    await this.speakers?.release();
+    this.speakers = speakers;
+    this.captioner = null;
+    this.tracker = null;
+    this.networks = null;
+    const names = Object.values(bundle.manifest.captions).filter((n) => n in bundle.manifest.files);
+    for (const role of bundle.student ? STUDENT_GRAPHS : []) names.push(bundle.manifest.graphs[role]!.onnx!);
+    const info: BundleInfo = {
+      name: bundle.name,
+      version: bundle.manifest.version,
+      speaker: !bundle.student ? "rules" : bundle.student.fallback ? "model+rules" : "model",
+      hands: HAND_GRAPHS.every((role) => bundle.has(role)),
+      notes: bundle.extraGestures ? ["extra-gestures"] : [],
+      urls: url ? ["manifest.json", ...names].map((name) => bundle.files.url?.(name) ?? "") : [],
+    };
+    return { events: [], info };
+  }
+
+  private async start(settings: StreamSettings): Promise<void> {
+    const speakers = this.speakers;
+    if (!speakers) throw new SourceError("No bundle is open: open one first.");
+    const { bundle } = speakers;
+    let digest = settings.appearanceDigest;
+    if (settings.pictures) {
+      const [palm, landmark] = await this.hands(bundle);
+      const { openTracker } = await import("./hands/tracker");
+      this.tracker = await openTracker(palm, landmark, settings.mirrored, openGraph);
+      digest = await sha256(landmark);
+    }
+    const known = digest === "" || digest === bundle.manifest.appearance_digest;
+    const recogniser = speakers.recogniser(settings.view, settings.mirrored, known);
+    const words = recogniser.words.bind(recogniser);
+    recogniser.words = async () => {
+      const began = performance.now();
+      const said = await words();
+      if (said) note(this.decodeMs, performance.now() - began);
+      return said;
+    };
+    this.captioner = new Captioner(recogniser, wordingOf(settings.wording), bundle.manifest.preprocessing);
+  }
+
+  /** The bundle's hand networks: fetched only when pictures are to be read. */
+  private hands(bundle: Bundle): Promise<readonly [Uint8Array, Uint8Array]> {
+    if (!HAND_GRAPHS.every((role) => bundle.has(role))) {
+      throw new RuntimeUnavailable(
+        `The bundle ${bundle.name} holds no hand networks, which pictures need: ` +
+          "make one that does by figop export --device browser-wasm --with-hands -o web.figop, and serve it by figop web --bundle web.figop.",
+      );
+    }
+    this.networks ??= Promise.all([bundle.graph("palm"), bundle.graph("landmark")]);
+    return this.networks;
+  }
+
+  private async picture(tNs: bigint, picture: Picture): Promise<Answer> {
+    const captioner = this.running();
+    if (!this.tracker) throw new SourceError("A picture arrived on a stream of hands.");
+    const began = performance.now();
+    const frame = await this.tracker.track(picture, tNs, captioner.keyframeNext(Number(tNs) * 1e-9));
+    note(this.trackMs, performance.now() - began);
+    return { events: await this.timed(() => captioner.push(frame, began), this.frameMs), frame };
+  }
+
+  private running(): Captioner {
+    if (!this.captioner) throw new SourceError("No stream is running.");
+    return this.captioner;
+  }
+
+  private async timed<T>(work: () => Promise<T>, into: number[]): Promise<T> {
+    const began = performance.now();
+    const done = await work();
+    note(into, performance.now() - began);
+    return done;
+  }
+}
+
+function note(into: number[], ms: number): void {
+  if (into.length < KEPT) into.push(ms);
+}
+
+const wordingOf = (w: WordingNames) => ({ language: language(w.language), style: w.style, detail: w.detail });
+
+const engine = new Engine();
+let queue: Promise<void> = Promise.resolve();
+
+self.onmessage = ({ data }: MessageEvent<{ id: number; request: Request }>) => {
+  // one at a time and in order: the captioner is a stream
+  queue = queue.then(async () => {
+    try {
+      self.postMessage({ id: data.id, answer: await engine.answer(data.request) });
+    } catch (error) {
+      const text = error instanceof FigopError ? error.message : `The worker failed: ${error instanceof Error ? error.message : error}`;
+      self.postMessage({ id: data.id, error: text });
+    }
+  });
+};
