@@ -55,6 +55,25 @@ test-ros: ros ## the ROS nodes on real rclpy from wheels (x86-64 Linux; 4 minute
 	@echo "== ROS $(ROS_DISTRO)"
 	@PATH="$(abspath $(ROS_VENV))/bin:$$PATH" python -m pytest tests/ros_nodes -m "not heavy" $(ARGS)
 
+# The web app: Node.js 20 and npm; its browser tests need Chromium (Debian: apt-get install chromium)
+NPM := npm --prefix edge/web --no-audit --no-fund
+WEB_READY := edge/web/node_modules/.installed-$(shell cat edge/web/package-lock.json | cksum | cut -d' ' -f1)
+
+.PHONY: web
+web: $(WEB_READY) ## build the web app, for figop web and for the wheel (1 minute)
+	@cd edge/web && npx tsc --noEmit && npx vite build
+
+.PHONY: test-web
+test-web: web networks ## the web app in Node and in Chromium (5 minutes; needs Node.js 20 and Chromium)
+	@cd edge/web && npx vitest run
+	@cd edge/web && $(subst PATH=,FIGOP_PYTHON=$(abspath $(TEST_VENV))/bin/python PATH=,$(IN_TEST)) \
+		npx vitest run -c vitest.browser.config.ts
+
+$(WEB_READY): | python
+	@echo "== the web app's tools"
+	@$(NPM) ci
+	@touch $@
+
 .PHONY: ros
 ros: $(ROS_READY) ## ROS from wheels and figop's messages, built, in an environment of their own
 	@$(ROS_VENV)/bin/python ros_nodes/venv/build.py

@@ -24,10 +24,14 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 = every network of this "
                         "computer (default: %(default)s)")  # fmt: skip
     parser.add_argument("--port", type=port, default=PORT, help="port, 0 = any free one (default: %(default)s)")
-    parser.add_argument("--cert", type=Path, metavar="PEM", help="certificate for HTTPS, which headsets need over a network")
+    parser.add_argument(
+        "--cert", type=Path, metavar="PEM", help="certificate for HTTPS, which headsets need over a network"
+    )
     parser.add_argument("--key", type=Path, metavar="PEM", help="its private key, where that is in a file of its own")
     parser.add_argument("--no-qr", action="store_true", help="draw no QR code of the address")
-    parser.add_argument("--build", type=Path, metavar="DIR", help="write a folder for any web server instead of serving")
+    parser.add_argument(
+        "--build", type=Path, metavar="DIR", help="write a folder for any web server instead of serving"
+    )
     parser.add_argument("--force", action="store_true", help="replace a folder that figop web --build made before")
     add_json(parser, "one JSON object with the address or the folder instead of text")
     parser.set_defaults(run=_run)
@@ -69,7 +73,9 @@ def _tell(server: WebServer, bundle: Bundle, *, local: bool, pictures: bool, qr:
     if local:
         print(f"A headset on a cable reaches it as well, after: adb reverse tcp:{server.port} tcp:{server.port}")
     elif not server.secure:
-        print("Over a network without HTTPS, browsers give a page no camera, no headset and no offline use: add --cert.")
+        print(
+            "Over a network without HTTPS, browsers give a page no camera, no headset and no offline use: add --cert."
+        )
     if qr:
         code = qr_code(server.url)
         print(code if code else "pip install 'figop[web]' draws a QR code here, for a headset's camera.")

@@ -51,7 +51,7 @@ class WebServer:
             except (OSError, ssl.SSLError) as error:
                 self._server.server_close()
                 raise FigopError(
-                    f"The certificate {certificate} and its key do not serve for HTTPS ({error}): both must be PEM files."
+                    f"The certificate {certificate} and its key do not serve for HTTPS ({error}): both must be PEM."
                 ) from error
             # the handshake is done by the thread of a connection, so that a slow one holds nobody up
             self._server.socket = context.wrap_socket(

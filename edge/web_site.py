@@ -57,9 +57,11 @@ class Page:
 
 
 def site(bundle: Bundle, app: Path = APP) -> Mapping[str, Page]:
-    """Every file by its path. Raises FigopError where the app is not built, BundleError where browsers cannot use it."""
+    """Every file by its path. Raises FigopError: the app is not built; BundleError: browsers cannot use the bundle."""
     if not (app / "index.html").is_file():
-        raise FigopError("The web app is not built: run `make web` (it needs Node.js 20 and npm), then figop web again.")
+        raise FigopError(
+            "The web app is not built: run `make web` (it needs Node.js 20 and npm), then figop web again."
+        )
     pages = {}
     for file in sorted(app.rglob("*")):
         if file.is_file() and file.suffix != ".gz":
@@ -98,7 +100,9 @@ def write_site(pages: Mapping[str, Page], folder: Path, *, force: bool = False) 
     """Write the site for any web server; returns its bytes. Raises SinkError."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         if not force or not (folder / "sw.js").is_file():
-            raise SinkError(f"{folder} exists and is not empty: choose another folder, or --force for one that figop made.")
+            raise SinkError(
+                f"{folder} exists and is not empty: choose another folder, or --force for one that figop made."
+            )
         shutil.rmtree(folder)
     try:
         for page in pages.values():

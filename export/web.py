@@ -1,7 +1,8 @@
 """What the web app shares with Python: `python -m export.web` writes the tables of the score and the test vectors.
 
 edge/web/src/tables.json holds the closed vocabulary and the rules' defaults, so that TypeScript has no copy of its own;
-edge/web/test/vectors.json holds features, texts and parsed scores that both languages must agree on.
+edge/web/test/vectors.json holds poses, texts and parsed scores that both languages must agree on; features have their
+own vectors, which the C library is held to as well (`export.vectors`).
 """
 
 from __future__ import annotations
@@ -19,18 +20,16 @@ from edge.atoms import RuleSettings
 from edge.events import EVENT_SCHEMA
 from edge.features import PoseReader
 from edge.hands.frame import LEFT, RIGHT
-from edge.model_features import FeatureReader
 from edge.narrator import DETAILS, STYLES, narrate, parse
 from edge.recording import Recording
-from edge.resample import Resampler
 from edge.score import CONTACTS, EXTENTS, FINGERS, MOTIONS, SPEEDS, FingerEvent, Score
 from edge.targets import DIRECTION_NAMES
 
 HOME = Path(__file__).resolve().parents[1]
 TABLES, VECTORS = HOME / "edge/web/src/tables.json", HOME / "edge/web/test/vectors.json"
 GOLDEN = HOME / "tests/golden"
-#: every so many ticks of a golden recording stand in the vectors, and every so many poses
-EVERY = 24
+#: every so many frames of a golden recording stand in the vectors
+EVERY = 12
 LANGUAGES = ("en", "zh")
 
 
@@ -60,28 +59,23 @@ def tables() -> dict[str, Any]:
 
 
 def vectors() -> dict[str, Any]:
-    """Features of every golden recording, and texts of random scores."""
-    return {"features": [features(path) for path in sorted(GOLDEN.glob("*.npz"))], "texts": list(texts(40))}
+    """Poses of every golden recording, and texts of random scores."""
+    return {"poses": [poses(path) for path in sorted(GOLDEN.glob("*.npz"))], "texts": list(texts(40))}
 
 
-def features(path: Path) -> dict[str, Any]:
-    """What the encoder and the rules see of a recording, every `EVERY`th of it."""
+def poses(path: Path) -> dict[str, Any]:
+    """What units and rules see of a recording, every `EVERY`th frame of it."""
     recording = Recording.load(path)
-    resampler, reader = Resampler(mirrored=recording.mirrored), FeatureReader(recording.view)
-    poses = [PoseReader(slot, recording.mirrored) for slot in (LEFT, RIGHT)]
-    ticks, seen = [], []
+    readers = [PoseReader(slot, recording.mirrored) for slot in (LEFT, RIGHT)]
+    seen = []
     for number, frame in enumerate(recording.frames()):
         for slot in (LEFT, RIGHT):
-            pose = poses[slot].read(frame) if frame.present(slot) else None
+            pose = readers[slot].read(frame) if frame.present(slot) else None
             if pose is not None and number % EVERY == 0:
                 values = (*pose.bend, *pose.spread, *pose.reach, *pose.reach_image, *pose.place)
                 row = [None if np.isnan(v) else round(float(v), 5) for v in values]
                 seen.append({"frame": number, "slot": slot, "values": row})
-        for tick in resampler.push(frame):
-            read = reader.read(tick)
-            if tick.index % EVERY == 0:
-                ticks.append({"index": tick.index, "t": tick.t, "values": [round(float(v), 6) for v in read.ravel()]})
-    return {"name": path.stem, "ticks": ticks, "poses": seen}
+    return {"name": path.stem, "poses": seen}
 
 
 def texts(count: int) -> Iterator[dict[str, Any]]:

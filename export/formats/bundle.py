@@ -91,7 +91,7 @@ def build(order: Order, progress: Progress = lambda text: None) -> Built:
     if not report.passed:
         raise GateFailed(report)
     hands = export_hands(format.name, recipe, progress) if order.with_hands else None
-    if order.with_hands and target.runtime not in ("litert", "onnx"):
+    if order.with_hands and target.runtime not in ("litert", "onnx", "web"):
         raise ExportError(f"The hand networks are exported for LiteRT and ONNX Runtime, not for {target.runtime}.")
     files = package(source, device, target, format, recipe, calibration, made, report, choice, hands)
     size = sum(map(len, files.values()))

@@ -1,5 +1,5 @@
 // Features, texts and readings against vectors that Python wrote (`python -m export.web`).
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { PoseReader } from "../src/core/features";
 import { present } from "../src/core/frame";
@@ -9,39 +9,54 @@ import { eventRow, type FingerEvent, fingerEvent } from "../src/core/score";
 import { language } from "../src/language/languages";
 import { type Detail, narrate, type Style } from "../src/language/narrator";
 import { parse } from "../src/language/parser";
-import { golden, same } from "./node";
+import { readNpz } from "../src/io/npz";
+import { readRecording } from "../src/io/recording";
+import { golden, ROOT, same } from "./node";
 
 interface Vectors {
-  features: {
-    name: string;
-    ticks: { index: number; t: number; values: number[] }[];
-    poses: { frame: number; slot: number; values: (number | null)[] }[];
-  }[];
+  poses: { name: string; poses: { frame: number; slot: number; values: (number | null)[] }[] }[];
   texts: { score: never[]; wordings: { language: string; style: Style; detail: Detail; text: string }[]; parsed: never[] }[];
 }
 const vectors = JSON.parse(readFileSync(new URL("./vectors.json", import.meta.url), "utf8")) as Vectors;
 
-/** Python computes features in float32: motion features are differences times ten. */
-const FEATURE = 2e-4;
+/** The most that two implementations may differ in any feature (export.vectors.TOLERANCE). */
+const TOLERANCE = 1e-5;
 /** Degrees and palm lengths, float32 in Python. */
 const POSE = 2e-3;
+const FEATURES = `${ROOT}tests/vectors/features`;
 
-describe.each(vectors.features)("$name", ({ name, ticks, poses }) => {
-  const recording = golden(name);
-  test("features", () => {
+describe("features", () => {
+  test.each(readdirSync(FEATURES).filter((name) => name.endsWith(".npz")))("%s", (name) => {
+    const bytes = new Uint8Array(readFileSync(`${FEATURES}/${name}`));
+    const recording = readRecording(bytes, name);
+    const arrays = readNpz(bytes, name);
+    const numbers = (key: string) => arrays.get(key)!.data as Float64Array;
     const resampler = new Resampler(recording.mirrored);
     const reader = new FeatureReader(recording.view);
-    const read = recording.frames.flatMap((frame) => resampler.push(frame)).map((tick) => ({ tick, values: reader.read(tick) }));
-    expect(ticks.length).toBeGreaterThan(3);
-    for (const wanted of ticks) {
-      const { tick, values } = read[wanted.index]!;
-      expect(Math.abs(tick.t - wanted.t)).toBeLessThan(1e-9);
-      expect(values.length).toBe(wanted.values.length);
-      wanted.values.forEach((v, i) => expect(Math.abs(values[i]! - v), `tick ${wanted.index}, number ${i}`).toBeLessThan(FEATURE));
-    }
+    const ticks = recording.frames.flatMap((frame) => resampler.push(frame));
+    const times = numbers("tick_t");
+    expect(ticks.length).toBe(times.length);
+    expect(ticks.flatMap((t) => t.present.map(Number))).toEqual([...numbers("tick_present")]);
+    expect(ticks.flatMap((t) => t.fresh.map(Number))).toEqual([...numbers("tick_fresh")]);
+    const wanted = numbers("features");
+    const each = wanted.length / times.length;
+    let worst = 0;
+    let where = "";
+    ticks.forEach((tick, n) => {
+      expect(Math.abs(tick.t - times[n]!)).toBeLessThan(1e-9);
+      reader.read(tick).forEach((v, i) => {
+        const off = Math.abs(v - wanted[n * each + i]!);
+        if (off > worst) where = `tick ${n}, hand ${Math.trunc(i / 324)}, part ${Math.trunc(i / 54) % 6}, number ${i % 54}: ${v}`;
+        worst = Math.max(worst, off);
+      });
+    });
+    expect(worst, where).toBeLessThan(TOLERANCE);
   });
+});
 
-  test("poses", () => {
+describe.each(vectors.poses)("poses of $name", ({ name, poses }) => {
+  const recording = golden(name);
+  test("agree", () => {
     const readers = [new PoseReader(0, recording.mirrored), new PoseReader(1, recording.mirrored)];
     const read = recording.frames.map((frame) => [0, 1].map((slot) => (present(frame, slot) ? readers[slot]!.read(frame) : null)));
     expect(poses.length).toBeGreaterThan(3);

@@ -17,10 +17,10 @@ export interface Pose {
   readonly t: number;
   readonly bend: readonly number[];
   readonly spread: readonly number[];
-  readonly local: Float64Array;
+  readonly local: Float32Array;
   readonly reach: readonly number[];
   readonly reachImage: readonly number[];
-  readonly axes: Float64Array;
+  readonly axes: Float32Array;
   readonly place: readonly [number, number, number];
   readonly readFrom: string;
   readonly placeFrom: string;
@@ -59,7 +59,7 @@ export class PoseReader {
     const measured = allFinite(frame.world, from, from + 63);
     const source = measured ? frame.world.subarray(from, from + 63) : image;
     if (!source) return null;
-    const points = new Float64Array(63);
+    const points = new Float32Array(63);
     for (let i = 0; i < 63; i++) points[i] = source[i]! - source[i % 3]!;
     const length = distance(points, MIDDLE_MCP, 0);
     const fits = measured ? WORLD_PALM_M[0] < length && length < WORLD_PALM_M[1] : length > IMAGE_PALM_LEAST;

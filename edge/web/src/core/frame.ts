@@ -55,7 +55,7 @@ export function allFinite(values: Float32Array, from: number, to: number): boole
 export function squarePixels(frame: HandFrame, slot: number, mirrored: boolean): Float32Array {
   const out = frame.landmarks.slice(slot * 63, slot * 63 + 63);
   const [width, height] = frame.imageSize;
-  const tall = width && height ? height / width : 1;
+  const tall = width && height ? Math.fround(height / width) : 1;
   for (let i = 0; i < 63; i += 3) {
     if (mirrored) out[i] = 1 - out[i]!;
     out[i + 1] = out[i + 1]! * tall;

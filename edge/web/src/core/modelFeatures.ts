@@ -17,7 +17,7 @@ const SPEED_GAIN = 8;
 const TIP_GAIN = 8;
 const DEPTH_GAIN = 4;
 const TURN_GAIN = 10;
-const ZOOM_SHARE = 0.1;
+const ZOOM_SHARE = Math.fround(0.1);
 const LIMIT = 6;
 const SPREAD_FROM = [2, 5, 9, 13, 17];
 const SPREAD_TO = [4, 6, 10, 14, 18];
@@ -26,7 +26,8 @@ const MIDDLE_MCP = 9;
 const PINKY_MCP = 17;
 const MIDDLE = [0, INDEX_MCP, MIDDLE_MCP, PINKY_MCP];
 
-type Numbers = Float64Array<ArrayBuffer>;
+/** Python computes in float32: arrays round as its do, so that thresholds within (nearest bone, clipping) fall alike. */
+type Numbers = Float32Array<ArrayBuffer>;
 
 /** What one hand's tick holds before any memory; 0 where unknown. points, axes: by world landmarks, by image ones. */
 interface Geometry {
@@ -43,37 +44,36 @@ interface Geometry {
   hasWrist: boolean;
 }
 
-const hypot = (x: number, y: number, z: number) => Math.sqrt(x * x + y * y + z * z);
+const r = Math.fround;
+/** x y' + ... in float32, step by step. */
+const dot = (a: number, b: number, c: number, x: number, y: number, z: number) => r(r(r(a * x) + r(b * y)) + r(c * z));
+const hypot = (x: number, y: number, z: number) => r(Math.sqrt(dot(x, y, z, x, y, z)));
 
 /** Palm axes as columns [3,3] of points [21,3] with the wrist at the origin; they mean the same for both hands. */
-export function palmAxes(p: ArrayLike<number>, left: boolean, least = 1e-6): Numbers {
-  const at = (joint: number, k: number) => p[joint * 3 + k]!;
-  const x = [at(MIDDLE_MCP, 0), at(MIDDLE_MCP, 1), at(MIDDLE_MCP, 2)];
-  const long = Math.max(hypot(x[0]!, x[1]!, x[2]!), least);
-  for (let k = 0; k < 3; k++) x[k]! /= long;
-  const y = [0, 1, 2].map((k) => at(INDEX_MCP, k) - at(PINKY_MCP, k));
-  const along = y[0]! * x[0]! + y[1]! * x[1]! + y[2]! * x[2]!;
-  for (let k = 0; k < 3; k++) y[k]! -= along * x[k]!;
-  const wide = Math.max(hypot(y[0]!, y[1]!, y[2]!), least);
-  for (let k = 0; k < 3; k++) y[k]! /= wide;
+export function palmAxes(p: ArrayLike<number>, left: boolean, least = r(1e-6)): Numbers {
+  const way = (from: number, to: number) => [0, 1, 2].map((k) => r(p[to * 3 + k]! - p[from * 3 + k]!)) as [number, number, number];
+  const unit = (v: [number, number, number]) => {
+    const long = Math.max(hypot(...v), least);
+    return v.map((n) => r(n / long)) as [number, number, number];
+  };
+  const x = unit([p[MIDDLE_MCP * 3]!, p[MIDDLE_MCP * 3 + 1]!, p[MIDDLE_MCP * 3 + 2]!]);
+  const across = way(PINKY_MCP, INDEX_MCP);
+  const along = dot(...across, ...x);
+  const y = unit(across.map((v, k) => r(v - r(along * x[k]!))) as [number, number, number]);
   const side = left ? 1 : -1;
-  const z = [
-    side * (x[1]! * y[2]! - x[2]! * y[1]!),
-    side * (x[2]! * y[0]! - x[0]! * y[2]!),
-    side * (x[0]! * y[1]! - x[1]! * y[0]!),
-  ];
-  const out = new Float64Array(9);
+  const out = new Float32Array(9);
   for (let i = 0; i < 3; i++) {
+    const [j, k] = [(i + 1) % 3, (i + 2) % 3] as const;
     out[i * 3] = x[i]!;
     out[i * 3 + 1] = y[i]!;
-    out[i * 3 + 2] = z[i]!;
+    out[i * 3 + 2] = side * r(r(x[j]! * y[k]!) - r(x[k]! * y[j]!));
   }
   return out;
 }
 
 function geometry(tick: Tick, slot: number, view: readonly number[]): Geometry {
   const world = tick.world.subarray(slot * 63, slot * 63 + 63);
-  const image = new Float64Array(tick.image.subarray(slot * 63, slot * 63 + 63));
+  const image = new Float32Array(tick.image.subarray(slot * 63, slot * 63 + 63));
   const here = tick.present[slot]!;
   const hasWorld = here && allFinite(world, 0, 63);
   let hasImage = here;
@@ -81,8 +81,8 @@ function geometry(tick: Tick, slot: number, view: readonly number[]): Geometry {
   const hasWrist = here && allFinite(tick.wrist, slot * 3, slot * 3 + 3);
   const seen = here && (hasWorld || hasImage);
   for (let i = 0; i < 63; i++) if (!isFinite(image[i]!)) image[i] = 0;
-  const shown = new Float64Array(63);
-  const first = new Float64Array(63);
+  const shown = new Float32Array(63);
+  const first = new Float32Array(63);
   for (let i = 0; i < 63; i++) {
     shown[i] = image[i]! - image[i % 3]!;
     first[i] = hasWorld ? world[i]! - world[i % 3]! : shown[i]!;
@@ -93,17 +93,17 @@ function geometry(tick: Tick, slot: number, view: readonly number[]): Geometry {
     let both = 0;
     let own = 0;
     for (let j = 0; j < 63; j += 3) {
-      both += shown[j]! * first[j]! + shown[j + 1]! * first[j + 1]!;
-      own += first[j]! * first[j]! + first[j + 1]! * first[j + 1]!;
+      both = r(r(both + r(shown[j]! * first[j]!)) + r(shown[j + 1]! * first[j + 1]!));
+      own = r(r(own + r(first[j]! * first[j]!)) + r(first[j + 1]! * first[j + 1]!));
     }
-    zoom = Math.max(both / Math.max(own, 1e-9), 1e-6);
+    zoom = Math.max(r(both / Math.max(own, r(1e-9))), r(1e-6));
   }
-  const flat = new Float64Array(42);
+  const flat = new Float32Array(42);
   for (let j = 0; j < 21; j++) {
     flat[j * 2] = image[j * 3]! * view[0]!;
     flat[j * 2 + 1] = image[j * 3 + 1]! * view[1]!;
   }
-  const wrist = new Float64Array(3);
+  const wrist = new Float32Array(3);
   for (let k = 0; k < 3; k++) wrist[k] = (hasWrist ? tick.wrist[slot * 3 + k]! : 0) * view[k]!;
   const m = MIDDLE_MCP * 3;
   return {
@@ -127,10 +127,10 @@ class Memory {
   count = 0;
   scale = 1;
   zoom = 0;
-  place = new Float64Array(3);
-  home = new Float64Array(3);
-  tips: [Numbers, Numbers] = [new Float64Array(15), new Float64Array(15)];
-  axes: [Numbers, Numbers] = [new Float64Array(9), new Float64Array(9)];
+  place = new Float32Array(3);
+  home = new Float32Array(3);
+  tips: [Numbers, Numbers] = [new Float32Array(15), new Float32Array(15)];
+  axes: [Numbers, Numbers] = [new Float32Array(9), new Float32Array(9)];
   roll = 0;
   out = new Float32Array(PARTS * WIDTH);
 }
@@ -193,17 +193,17 @@ export class FeatureReader {
     if (renewed) memory.count = 0;
     if (seen && memory.count < SCALE_TICKS) {
       memory.count += 1;
-      memory.scale += (g.length - memory.scale) / memory.count;
+      memory.scale = r(memory.scale + r(r(g.length - memory.scale) * r(1 / memory.count)));
     }
-    const scale = Math.max(memory.scale, 1e-6);
-    const zoom = Math.log(g.zoom);
+    const scale = Math.max(memory.scale, r(1e-6));
+    const zoom = r(Math.log(g.zoom));
     if (renewed) memory.zoom = zoom;
-    else if (seen) memory.zoom += (zoom - memory.zoom) * ZOOM_SHARE;
+    else if (seen) memory.zoom = r(memory.zoom + r(r(zoom - memory.zoom) * ZOOM_SHARE));
     // palm length in the image: slow, for depth that errs would else shake all coordinates
-    const size = Math.max(Math.exp(memory.zoom) * scale, 1e-6);
+    const size = Math.max(r(r(Math.exp(memory.zoom)) * scale), r(1e-6));
     const local = [project(g.points[0], g.axes[0], scale), project(g.points[1], g.axes[1], size)] as const;
     const tips = local.map((points) => {
-      const out = new Float64Array(15);
+      const out = new Float32Array(15);
       for (let f = 0; f < 5; f++) for (let k = 0; k < 3; k++) out[f * 3 + k] = points[(4 + 4 * f) * 3 + k]!;
       return out;
     }) as [Numbers, Numbers];
@@ -219,13 +219,13 @@ export class FeatureReader {
 
   /** Place of the middle knuckle in palm lengths, person's right, up, forward. */
   private where(g: Geometry, memory: Memory, scale: number): Numbers {
-    const out = new Float64Array(3);
+    const out = new Float32Array(3);
     if (g.hasWrist) {
       for (let k = 0; k < 3; k++) out[k] = (g.wrist[k]! + g.points[0][MIDDLE_MCP * 3 + k]! * this.view[k]!) / scale;
       return out;
     }
     // the image's own palm length where there is no world: zoom is 1 and scale is in image widths
-    const size = Math.exp(memory.zoom) * scale;
+    const size = r(r(Math.exp(memory.zoom)) * scale);
     for (let k = 0; k < 2; k++) out[k] = (g.flat[MIDDLE_MCP * 2 + k]! - 0.5 * this.view[k]!) / size;
     // 1 / zoom grows with the distance from the camera: its logarithm stands for depth
     out[2] = -DEPTH_GAIN * Math.log(g.zoom) * this.view[2];
@@ -302,11 +302,10 @@ export class FeatureReader {
 
 /** Points [21,3] in the axes (columns), divided by a length. */
 export function project(points: ArrayLike<number>, axes: ArrayLike<number>, length: number): Numbers {
-  const out = new Float64Array(63);
+  const out = new Float32Array(63);
   for (let j = 0; j < 63; j += 3) {
     for (let k = 0; k < 3; k++) {
-      out[j + k] =
-        (points[j]! * axes[k]! + points[j + 1]! * axes[3 + k]! + points[j + 2]! * axes[6 + k]!) / length;
+      out[j + k] = dot(points[j]!, points[j + 1]!, points[j + 2]!, axes[k]!, axes[3 + k]!, axes[6 + k]!) / length;
     }
   }
   return out;
@@ -314,7 +313,7 @@ export function project(points: ArrayLike<number>, axes: ArrayLike<number>, leng
 
 /** The 20 bones [20,3], finger by finger; the first of each begins at the wrist, the origin. */
 function boneVectors(local: Numbers): Numbers {
-  const out = new Float64Array(60);
+  const out = new Float32Array(60);
   for (let f = 0; f < 5; f++) {
     for (let b = 0; b < 4; b++) {
       const joint = (1 + 4 * f + b) * 3;
@@ -326,23 +325,19 @@ function boneVectors(local: Numbers): Numbers {
 
 /** Radians between two rows: half-angles of unit vectors by atan2, exact near straight and folded. */
 function angleBetween(rows: Numbers, a: number, b: number): number {
-  const i = a * 3;
-  const j = b * 3;
-  const m = Math.max(hypot(rows[i]!, rows[i + 1]!, rows[i + 2]!), 1e-6);
-  const n = Math.max(hypot(rows[j]!, rows[j + 1]!, rows[j + 2]!), 1e-6);
-  let less = 0;
-  let more = 0;
-  for (let k = 0; k < 3; k++) {
-    const u = rows[i + k]! / m;
-    const v = rows[j + k]! / n;
-    less += (u - v) * (u - v);
-    more += (u + v) * (u + v);
-  }
-  return 2 * Math.atan2(Math.sqrt(less), Math.sqrt(more));
+  const unit = (i: number) => {
+    const [x, y, z] = [rows[i * 3]!, rows[i * 3 + 1]!, rows[i * 3 + 2]!];
+    const long = Math.max(hypot(x, y, z), r(1e-6));
+    return [r(x / long), r(y / long), r(z / long)] as const;
+  };
+  const [u, v] = [unit(a), unit(b)];
+  const less = hypot(r(u[0] - v[0]), r(u[1] - v[1]), r(u[2] - v[2]));
+  const more = hypot(r(u[0] + v[0]), r(u[1] + v[1]), r(u[2] + v[2]));
+  return 2 * r(Math.atan2(less, more));
 }
 
 function spreads(local: Numbers): number[] {
-  const across = new Float64Array(15);
+  const across = new Float32Array(15);
   for (let f = 0; f < 5; f++) {
     for (let k = 0; k < 3; k++) across[f * 3 + k] = local[SPREAD_TO[f]! * 3 + k]! - local[SPREAD_FROM[f]! * 3 + k]!;
   }
@@ -353,14 +348,14 @@ function spreads(local: Numbers): number[] {
 export function turned(before: ArrayLike<number>, now: ArrayLike<number>): number {
   const axis = [now[0]!, now[3]!, now[6]!] as const;
   const side = [now[1]!, now[4]!, now[7]!] as const;
-  let old = [before[1]!, before[4]!, before[7]!] as [number, number, number];
-  const along = old[0] * axis[0] + old[1] * axis[1] + old[2] * axis[2];
-  old = [old[0] - along * axis[0], old[1] - along * axis[1], old[2] - along * axis[2]];
-  const sine =
-    axis[0] * (old[1] * side[2] - old[2] * side[1]) +
-    axis[1] * (old[2] * side[0] - old[0] * side[2]) +
-    axis[2] * (old[0] * side[1] - old[1] * side[0]);
-  return Math.atan2(sine, old[0] * side[0] + old[1] * side[1] + old[2] * side[2]);
+  const was = [before[1]!, before[4]!, before[7]!] as const;
+  const along = dot(...was, ...axis);
+  const old = was.map((v, k) => r(v - r(along * axis[k]!))) as unknown as readonly [number, number, number];
+  const over = [0, 1, 2].map((i) => {
+    const [j, k] = [(i + 1) % 3, (i + 2) % 3] as [number, number];
+    return r(r(old[j]! * side[k]!) - r(old[k]! * side[j]!));
+  }) as unknown as readonly [number, number, number];
+  return r(Math.atan2(dot(...axis, ...over), dot(...old, ...side)));
 }
 
 /** Thumb tip against a finger's bones beyond the knuckle: how far along (0..1), how far away. */
@@ -368,11 +363,11 @@ function onChain(local: Numbers, bones: Numbers, f: number): [number, number] {
   let best: [number, number] = [0, Infinity];
   for (let b = 0; b < 3; b++) {
     const joint = (1 + 4 * f + b) * 3;
-    const bone = (f * 4 + b + 1) * 3;
-    const way = [0, 1, 2].map((k) => local[12 + k]! - local[joint + k]!) as [number, number, number];
-    const [x, y, z] = [bones[bone]!, bones[bone + 1]!, bones[bone + 2]!];
-    const u = Math.min(Math.max((way[0] * x + way[1] * y + way[2] * z) / Math.max(x * x + y * y + z * z, 1e-6), 0), 1);
-    const far = hypot(way[0] - u * x, way[1] - u * y, way[2] - u * z);
+    const at = (f * 4 + b + 1) * 3;
+    const [x, y, z] = [bones[at]!, bones[at + 1]!, bones[at + 2]!];
+    const [wx, wy, wz] = [r(local[12]! - local[joint]!), r(local[13]! - local[joint + 1]!), r(local[14]! - local[joint + 2]!)];
+    const u = Math.min(Math.max(r(dot(wx, wy, wz, x, y, z) / Math.max(dot(x, y, z, x, y, z), r(1e-6))), 0), 1);
+    const far = hypot(r(wx - r(u * x)), r(wy - r(u * y)), r(wz - r(u * z)));
     if (far < best[1]) best = [(u + b) / 3, far];
   }
   return best;

@@ -54,7 +54,7 @@ export class Resampler {
         const share = Math.fround(Math.min(Math.max((at - last.t) / (t - last.t), 0), 1));
         const both = [0, 1].map((s) => here[s]! && last.here[s]! && frame.trackId[s] === last.track[s]);
         const blend = (old: Float32Array, fresh: Float32Array, each: number) =>
-          fresh.map((v, i) => (both[i < each ? 0 : 1] ? old[i]! + share * (v - old[i]!) : v));
+          fresh.map((v, i) => (both[i < each ? 0 : 1] ? old[i]! + Math.fround(share * Math.fround(v - old[i]!)) : v));
         points = {
           world: blend(last.points.world, now.world, 63),
           image: blend(last.points.image, now.image, 63),

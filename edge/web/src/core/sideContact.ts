@@ -80,7 +80,7 @@ function extremes(values: readonly number[]): number {
 }
 
 /** Thumb tip against the index finger (MCP to TIP): position along 0..1, offset out of the palm, distance. */
-export function positionOnIndex(local: Float64Array): [number, number, number] {
+export function positionOnIndex(local: Float32Array): [number, number, number] {
   const at = (joint: number, k: number) => local[joint * 3 + k]!;
   const bones = [0, 1, 2].map((i) => [0, 1, 2].map((k) => at(6 + i, k) - at(5 + i, k)) as [number, number, number]);
   const sizes = bones.map((b) => Math.sqrt(b[0] * b[0] + b[1] * b[1] + b[2] * b[2]));

@@ -54,7 +54,8 @@ export class App {
 
   /** Open the bundle that is served beside the page. */
   async open(url: string): Promise<void> {
-    await this.guarded(async () => this.opened((await this.engine.ask({ kind: "open", url })).info!));
+    const whole = new URL(url, location.href).href; // the worker's own address is another one
+    await this.guarded(async () => this.opened((await this.engine.ask({ kind: "open", url: whole })).info!));
   }
 
   private opened(info: BundleInfo): void {
@@ -297,11 +298,12 @@ export class App {
 
   /** An error that a user can act on becomes one sentence on the page. */
   async guarded(work: () => Promise<void>): Promise<void> {
+    $("alert").textContent = "";
     try {
       await work();
     } catch (error) {
       $("alert").textContent = error instanceof FigopError ? error.message : `figop failed: ${error instanceof Error ? error.message : error}`;
-      if (this.info) this.state("readyShort");
+      this.state(this.info ? "readyShort" : "closed");
       if (!(error instanceof FigopError)) console.error(error);
     }
   }
