@@ -69,6 +69,11 @@ test-web: web networks ## the web app in Node and in Chromium (5 minutes; needs 
 	@cd edge/web && $(subst PATH=,FIGOP_PYTHON=$(abspath $(TEST_VENV))/bin/python PATH=,$(IN_TEST)) \
 		npx vitest run -c vitest.browser.config.ts
 
+.PHONY: results-web
+results-web: web networks ## measure the page in Chromium anew: load, bytes, time per frame and per caption (1 minute)
+	@cd edge/web && $(subst PATH=,FIGOP_PYTHON=$(abspath $(TEST_VENV))/bin/python PATH=,$(IN_TEST)) \
+		npx vitest run -c vitest.measure.config.ts
+
 $(WEB_READY): | python
 	@echo "== the web app's tools"
 	@$(NPM) ci

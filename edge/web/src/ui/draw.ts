@@ -5,8 +5,9 @@ import { type Bar, barLabel, clock, lanesOf } from "./timeline";
 import type { Strings } from "./strings";
 
 /** Colours of thumb, index, middle, ring, pinky, hand: told apart by lightness too (after Okabe and Ito). */
-export const COLOURS = ["#e69f00", "#56b4e9", "#2fbf91", "#f0e442", "#d98cb8", "#c9d1dc"];
+export const COLOURS = ["#e69f00", "#56b4e9", "#2fbf91", "#f0e442", "#d98cb8", "#9db0c8"];
 const INK = "#10141b";
+const PAPER = "#eef2f8";
 
 /** A canvas made as sharp as the screen; returns its context in CSS pixels. */
 function sharp(canvas: HTMLCanvasElement): readonly [CanvasRenderingContext2D, number, number] {
@@ -41,7 +42,7 @@ export function drawHands(canvas: HTMLCanvasElement, frame: HandFrame | null, st
       for (let j = 1 + 4 * f; j < 5 + 4 * f; j++) context.lineTo(...at(j));
       context.stroke();
     });
-    context.fillStyle = style("--text");
+    context.fillStyle = PAPER;
     for (const p of points) {
       context.beginPath();
       context.arc(...p, 2.5, 0, 7);
@@ -78,7 +79,7 @@ function place(frame: HandFrame, slot: number, width: number, height: number): [
 
 /** Seconds across the time line. */
 export const SPAN_S = 8;
-const HEAD = 64;
+const HEAD = 88;
 
 /** The score: for each hand a lane per finger and one for the whole hand; `until` is the right edge, seconds. */
 export function drawLanes(canvas: HTMLCanvasElement, bars: readonly Bar[], origin: number, now: number, until: number, strings: Strings): void {

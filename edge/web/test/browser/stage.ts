@@ -60,7 +60,7 @@ export async function browse(options: { args?: string[]; viewport?: { width: num
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: CHROMIUM,
     headless: true,
-    viewport: options.viewport ?? { width: 1180, height: 900 },
+    viewport: options.viewport ?? { width: 1180, height: 1000 },
     permissions: ["camera"],
     args: [...QUIET, ...(options.args ?? ["--disable-gpu"])],
   });

@@ -1,0 +1,95 @@
+// Pictures in the browser: a rendered clip as a file, and as what the camera sees.
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import { ROOT } from "../node";
+import { browse, here, picture, ready, rows, serve, take, why } from "./stage";
+
+const PYTHON = process.env.FIGOP_PYTHON ?? "python3";
+const BUNDLE = join(ROOT, "out/web-hands.figop");
+const DEMO = join(ROOT, "edge/assets/demo.webm");
+const env = { ...process.env, PYTHONPATH: ROOT };
+const finals = (all: Record<string, unknown>[]) => all.filter((r) => r.type === "caption" && r.final && r.text);
+
+/** The first seconds of the demo clip as raw video, which Chromium's fake camera plays in a circle. */
+function camera(seconds: number): string {
+  const path = join(mkdtempSync(join(tmpdir(), "figop-camera-")), "clip.y4m");
+  const code = `
+import sys, cv2
+video, out = cv2.VideoCapture(sys.argv[1]), open(sys.argv[2], "wb")
+out.write(b"YUV4MPEG2 W320 H240 F30:1 Ip A1:1 C420jpeg\\n")
+for _ in range(int(30 * float(sys.argv[3]))):
+    found, frame = video.read()
+    if not found:
+        break
+    out.write(b"FRAME\\n" + cv2.cvtColor(cv2.resize(frame, (320, 240), interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2YUV_I420).tobytes())
+`;
+  execFileSync(PYTHON, ["-c", code, DEMO, path, String(seconds)], { env });
+  return path;
+}
+
+describe.skipIf(!here)(`pictures (${why})`, () => {
+  beforeAll(() => {
+    if (!existsSync(BUNDLE)) execFileSync(PYTHON, ["-m", "tests.web_bundle", BUNDLE], { cwd: ROOT, env });
+  }, 300_000);
+
+  test("a video becomes the captions that its pictures show", async () => {
+    const served = await serve("--bundle", BUNDLE);
+    const stage = await browse();
+    try {
+      await stage.page.goto(`${served.url}?language=en`);
+      await ready(stage.page);
+      await take(stage.page, DEMO);
+      expect(await stage.page.locator("#alert").innerText()).toBe("");
+      const all = await rows(stage.page);
+      expect(all.some((r) => r.type === "hands_seen" && "right" in (r.hands as object))).toBe(true);
+      const said = finals(all).map((r) => String(r.text));
+      console.info(said);
+      // the demo performs, among others: the right index finger bends
+      expect(said.length).toBeGreaterThan(2);
+      await picture(stage.page, "web-video.png");
+    } finally {
+      await stage.close();
+      await served.stop();
+    }
+  });
+
+  test("so does a camera", async () => {
+    const served = await serve("--bundle", BUNDLE);
+    const stage = await browse({
+      args: ["--disable-gpu", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", `--use-file-for-fake-video-capture=${camera(5)}`],
+    });
+    try {
+      await stage.page.goto(`${served.url}?language=en`);
+      await ready(stage.page);
+      await stage.page.click("#camera");
+      await stage.page.waitForSelector("#said li, #alert:not(:empty)", { timeout: 180_000 });
+      expect(await stage.page.locator("#alert").innerText()).toBe("");
+      await picture(stage.page, "web-camera.png");
+      await stage.page.click("#stop");
+      const said = finals(await rows(stage.page)).map((r) => String(r.text));
+      console.info(said);
+      expect(said.join(" ")).toMatch(/right|left/);
+    } finally {
+      await stage.close();
+      await served.stop();
+    }
+  });
+
+  test("a bundle without hand networks says what to do", async () => {
+    const served = await serve();
+    const stage = await browse();
+    try {
+      await stage.page.goto(`${served.url}?language=en`);
+      await ready(stage.page);
+      expect(await stage.page.locator("#camera").isDisabled()).toBe(true);
+      await take(stage.page, DEMO);
+      expect(await stage.page.locator("#alert").innerText()).toContain("figop export --device browser-wasm --with-hands");
+    } finally {
+      await stage.close();
+      await served.stop();
+    }
+  });
+});
