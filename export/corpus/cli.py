@@ -71,9 +71,9 @@ def run_index(args: argparse.Namespace) -> int:
     """Read what is new, then put the parts together. Exit 1 when a file failed."""
     files = list(dict.fromkeys(p.resolve() for p in find(args.paths, recursive=args.recursive)))
     bundle, towers = Bundle.open(args.bundle), Towers.load()
-    if bundle.weights_digest != towers.student:
+    if bundle.weights_digest != towers.student and not (bundle.source == "model" and towers.heads_only):
         raise IndexError_(
-            f"The weights of search belong to another student than {bundle.name}'s; use figop-base, or train them: "
+            f"The weights of search belong to another student than {bundle.name} has; use figop-base, or train them: "
             "python -m export.corpus.fit"
         )
     work = functools.partial(_work, argparse.Namespace(**{k: v for k, v in vars(args).items() if k != "run"}))

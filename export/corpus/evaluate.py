@@ -233,6 +233,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, help="made by export.corpus.phrases")
     parser.add_argument("--bundle", default="figop-base")
     parser.add_argument("--towers", type=Path, default=WEIGHTS)
+    parser.add_argument("--beside", type=Path, help="other towers, told as an ablation: made with --without embedding")
     parser.add_argument("--without-words", action="store_true", help="leave the text network's sentence vectors out")
     parser.add_argument("-o", "--output", type=Path)
     args = parser.parse_args(argv)
@@ -248,6 +249,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         "bars": {"r1": R1_BAR, "map": MAP_BAR, "zero_shot": ZERO_SHOT_BAR},
         **evaluate(test, Towers.load(args.towers), words=not args.without_words),
     }  # fmt: skip
+    if args.beside:
+        beside, texts = Towers.load(args.beside), narrated(test.scores)
+        scores = np.stack([beside.score(parse(t)) for t in texts]) @ looks(beside, test).T
+        name = "towers_without_embedding" if beside.heads_only else "towers_with_embedding"
+        report[name] = judge(scores, *matrices(test))
     if args.output:
         old = json.loads(args.output.read_text()) if args.output.exists() else {}
         write_whole(args.output, (json.dumps(old | report, indent=1) + "\n").encode())

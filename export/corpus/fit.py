@@ -235,9 +235,13 @@ def train_words(net: Net, texts: Texts, vectors: Array, s: FitSettings, steps: i
     print(json.dumps({"words": steps, "loss": round(loss.item(), 4)}), flush=True)
 
 
-def to_towers(net: Net, student: str) -> Towers:
-    """The weights for `export.corpus.towers`."""
-    return Towers({n: a.detach().numpy() for n, a in net.state_dict().items()}, student)
+def to_towers(net: Net, student: str, without: str = "") -> Towers:
+    """The weights for `export.corpus.towers`; what the motion tower was not shown counts nothing in them."""
+    arrays = {n: a.detach().numpy().copy() for n, a in net.state_dict().items()}
+    row = arrays["motion.hand.weight"].shape[1] - len(arrays["motion.scale"])
+    if without:
+        arrays["motion.hand.weight"][:, slice(row) if without == "heads" else slice(row, None)] = 0
+    return Towers(arrays, student)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -266,7 +270,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         vectors = np.empty((len(sentences), 384), np.float32)
         vectors[by_length] = encode([sentences[i] for i in by_length], folder())
         train_words(net, texts_of(told), vectors, settings)
-    to_towers(net, bundle.weights_digest).save(args.output / f"{name}.npz")
+    to_towers(net, bundle.weights_digest, args.without).save(args.output / f"{name}.npz")
     about = asdict(settings) | {"phrases": len(phrases), "weights": bundle.weights_digest, "words": args.words}
     (args.output / f"{name}.json").write_text(json.dumps(about, indent=1) + "\n")
     print(f"{args.output / name}.npz: {len(phrases)} phrases")

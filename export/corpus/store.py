@@ -125,9 +125,12 @@ class Index:
             raise IndexError_(f"The index {folder} is damaged: {error}; make it anew with figop index.") from error
         self._texts = (folder / "texts.bin").open("rb")
         self._near: Any = None
+        self._exact: Array | None = None
         if (folder / "near.faiss").exists():
             self._near = faiss().read_index(str(folder / "near.faiss"))
             self._near.nprobe = PROBES
+        else:
+            self._exact = self.vectors.astype(np.float32)
 
     def __len__(self) -> int:
         return len(self.spans)
@@ -145,12 +148,12 @@ class Index:
     def search(self, query: Array, top: int) -> list[Hit]:
         """The phrases nearest to a unit vector [D], best first."""
         query = np.asarray(query, np.float32)
-        if self._near is None:
-            picked = np.arange(len(self))
+        if self._exact is not None:
+            picked, scores = np.arange(len(self)), self._exact @ query
         else:
             picked = self._near.search(query[None], max(CANDIDATES, top))[1][0]
             picked = picked[picked >= 0]
-        scores = self.vectors[picked].astype(np.float32) @ query
+            scores = self.vectors[picked].astype(np.float32) @ query
         out = []
         for k in np.argsort(-scores, kind="stable")[:top]:
             i = int(picked[k])

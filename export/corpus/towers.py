@@ -90,6 +90,11 @@ class Towers:
         """Numbers of a vector."""
         return int(self.arrays["motion.out.weight"].shape[0])
 
+    @property
+    def heads_only(self) -> bool:
+        """Whether the motion tower reads the heads' rows alone, which mean the same whatever the student's weights."""
+        return not self.arrays["motion.hand.weight"][:, -len(self.arrays["motion.scale"]) :].any()
+
     @classmethod
     def load(cls, path: Path = WEIGHTS) -> Towers:
         """Raises BundleError."""
