@@ -1,8 +1,9 @@
 """SFINGE 3D's thirteen classes told apart by sentences alone: `python -m export.corpus.zero_shot DATA`.
 
 Nothing is trained or set on the set. A clip in which the wrist stays where it is, and a pose of one of the sentences is
-held for most of the time, is that pose (geometry); every other clip is the motion whose sentence finds it best, by the
-towers and by the heads' likelihood, each held against the same sentence on the simulator's phrases.
+held for most of the time, is that pose (geometry); every other clip is the motion whose sentence finds it best: by the
+towers' cosine, by the heads' log likelihood held against the same sentence's mean on the simulator's phrases (as
+sentences of gestures are, `edge.gestures.background`), and by both, in the proportion of `export.corpus.evaluate`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from edge.model_features import PERSON_AXES
 from edge.narrator import parse
 from edge.score import Score
 from edge.skeleton import MIDDLE_MCP
-from export.corpus.evaluate import ZERO_SHOT_BAR, likelihood, looks
+from export.corpus.evaluate import SHARE, ZERO_SHOT_BAR, likelihood, looks
 from export.corpus.phrases import Phrases, load, pack, shards_of
 from export.corpus.poses import pose_of
 from export.corpus.steps import steps_of
@@ -69,7 +70,8 @@ def travelled(heard: Heard) -> float:
 def held(heard: Heard, shapes: Sequence[Shape], view: str = "egocentric") -> Array:
     """Share of a clip's ticks in which each pose is likelier than not, and its mean score [poses]."""
     scores = []
-    for world, present in zip(heard.world[:, RIGHT], heard.present[:, RIGHT], strict=True):
+    every = slice(None, None, 3)  # a tenth of a second
+    for world, present in zip(heard.world[every, RIGHT], heard.present[every, RIGHT], strict=True):
         if present and np.isfinite(world).all():
             reader = PoseReader(np.asarray((world - world[0]) * PERSON_AXES[view], np.float32), left=False)
             scores.append([reader.score(s) for s in shapes])
@@ -93,16 +95,11 @@ def evaluate(folder: Path, bundle: Bundle, towers: Towers, background: Phrases) 
     clips = pack([k[0] for k in kept], [k[1] for k in kept], [()] * len(kept))
     asked = [m for _, m in motions]
     queries = np.stack([towers.score(m) for m in asked])
-    cosine = [queries @ looks(towers, p).T for p in (clips, background)]
+    cosine = queries @ looks(towers, clips).T
     heads = [likelihood(p, asked, against_usual=False) for p in (clips, background)]
 
-    def stands(values: list[Array]) -> Array:
-        """In standard deviations above the same sentence's mean on the background."""
-        usual, spread = values[1].mean(axis=1)[:, None], values[1].std(axis=1)[:, None]
-        return np.asarray((values[0] - usual) / spread)
-
-    ways = {"towers": stands(cosine), "heads": stands(heads)}
-    ways["both"] = ways["towers"] + ways["heads"]
+    ways = {"towers": cosine, "heads": heads[0] - heads[1].mean(axis=1)[:, None]}
+    ways["both"] = ways["towers"] + SHARE * ways["heads"]
     still = np.array([travelled(h) < STAYS for h in heard])
     pose = np.stack([held(h, [s for _, s in poses]) for h in heard])
     out: dict[str, Any] = {}
