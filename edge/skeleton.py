@@ -1,4 +1,4 @@
-"""The 21-landmark hand: joint names, palm frame, joint angles, mirroring, OpenXR/WebXR adapters.
+"""The 21-landmark hand: joint names, palm frame, joint angles, mirroring; which joints of a headset they are.
 
 All functions take arrays [..., 21, 3] and broadcast over the leading axes. Angles come from
 atan2(|u x v|, u.v), never acos: float32 acos is off by 5e-4 near a straight finger.
@@ -35,8 +35,6 @@ INDEX_MCP, MIDDLE_MCP, RING_MCP, PINKY_MCP = 5, 9, 13, 17
 OPENXR_TO_21 = np.array([1, 2, 3, 4, 5, 7, 8, 9, 10, 12, 13, 14, 15, 17, 18, 19, 20, 22, 23, 24, 25])
 #: WebXR Hand Input order (25) -> 21: the same without OpenXR's leading palm joint.
 WEBXR_TO_21 = OPENXR_TO_21 - 1
-#: OpenXR/WebXR axes (x right, y up, z towards the viewer) -> ours (x right, y down, z away).
-XR_AXES = np.array([1.0, -1.0, -1.0])
 
 
 def angle(u: Array, v: Array) -> Array:
@@ -118,13 +116,3 @@ def chirality(joints: Array) -> Array:
     mcp, tip = joints[..., CHAINS[1:, 0], :], joints[..., CHAINS[1:, 3], :]
     bend = np.mean(np.sum((tip - mcp) * normal[..., None, :], axis=-1), axis=-1)
     return np.asarray(bend / np.maximum(palm_length(joints), 1e-9))
-
-
-def from_openxr(joints: Array) -> Array:
-    """OpenXR's 26 joints [..., 26, 3] (x right, y up, z back, metres) -> 21 landmarks, our axes."""
-    return np.asarray(joints[..., OPENXR_TO_21, :] * XR_AXES.astype(joints.dtype))
-
-
-def from_webxr(joints: Array) -> Array:
-    """WebXR's 25 joints [..., 25, 3] (x right, y up, z back, metres) -> 21 landmarks, our axes."""
-    return np.asarray(joints[..., WEBXR_TO_21, :] * XR_AXES.astype(joints.dtype))

@@ -329,6 +329,10 @@ def open_source(where: str | Path, *, fps: float | None = None) -> Source:
     if not path.exists():
         raise SourceError(f"There is no file {path}.")
     try:
+        from edge.headset import HeadsetSource, holds_joints
+
+        if holds_joints(path):
+            return HeadsetSource(path)
         if path.suffix.lower() == ".npz":
             return RecordingSource(path)
         if path.suffix.lower() in PICTURES:
@@ -337,7 +341,7 @@ def open_source(where: str | Path, *, fps: float | None = None) -> Source:
             empty = " (the file is empty)" if path.stat().st_size == 0 else ""
             raise SourceError(
                 f"{path} is not a video{empty}; figop reads mp4, mov, avi, webm, mkv and gif, "
-                "a folder of pictures, or a recording (.npz)."
+                "a folder of pictures, a recording (.npz), or joints of a headset (.jsonl)."
             )
         return VideoSource(path)
     except OSError as error:

@@ -13,7 +13,7 @@ from edge.verbs.common import add_captioning, add_json, add_outputs, caption_sou
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add the verb."""
     parser = subparsers.add_parser("caption", help="caption a file", description=__doc__)
-    parser.add_argument("file", type=Path, metavar="FILE", help="mp4, mov, avi, webm, mkv, gif, folder or .npz")
+    parser.add_argument("file", type=Path, metavar="FILE", help="mp4, mov, avi, webm, mkv, gif, folder, .npz or .jsonl")
     parser.add_argument("--fps", type=positive, help="pictures a second of a folder (default: 30)")
     add_captioning(parser)
     add_outputs(parser)

@@ -1,14 +1,11 @@
 """Geometry: angles, palm axes of both hands, chirality, headset joints."""
 
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from edge import skeleton
-
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
 def flat_right_hand() -> np.ndarray:
@@ -61,22 +58,3 @@ def test_spread_and_reach():
     assert skeleton.spread(joints).shape == (4,)
     joints[8] = joints[4]
     assert skeleton.tip_distances(joints)[0] == 0.0
-
-
-@pytest.mark.shared
-def test_headset_joints_agree_with_their_recorded_21():
-    path = DATA / "webxr_static_poses" / "handyjs_poses.npz"
-    if not path.exists():
-        pytest.skip("the shared data sets are not beside this checkout")
-    data = np.load(path)
-    ours = skeleton.from_webxr(data["webxr25"])
-    np.testing.assert_allclose(np.abs(ours), np.abs(data["mp21"]), atol=1e-6)
-    sides = np.where(data["handedness"] == "right", 1, -1)
-    clear = np.abs(skeleton.chirality(ours)) > 0.1
-    assert clear.sum() > 90
-    assert (np.sign(skeleton.chirality(ours)) == sides)[clear].mean() > 0.95
-
-
-def test_openxr_and_webxr_pick_the_same_joints():
-    openxr = np.random.default_rng(0).normal(size=(26, 3))
-    np.testing.assert_array_equal(skeleton.from_openxr(openxr), skeleton.from_webxr(openxr[1:]))

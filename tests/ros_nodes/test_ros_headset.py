@@ -8,9 +8,10 @@ from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 
 from edge.hands.frame import LEFT, RIGHT
+from edge.hands.openxr import JUDGED
 from edge.skeleton import OPENXR_TO_21
 from figop_ros.conversions import from_hand_frame, to_time
-from figop_ros.headset import AXES, HeadsetNode
+from figop_ros.headset import AXES, AXES_NAMES, HeadsetNode
 from tests.ros_nodes.frames import golden
 from tests.ros_nodes.stage import wait_for
 
@@ -31,7 +32,7 @@ def poses(points, axes, t_ns=0):
     return message
 
 
-@pytest.mark.parametrize("axes", sorted(AXES))
+@pytest.mark.parametrize("axes", AXES_NAMES)
 def test_joints_in_every_convention(stage, axes):
     node = stage.start(HeadsetNode, joints__axes=axes, joints__hands="right")
     hands = stage.ear(HandFrame, "headset/hands")
@@ -85,7 +86,7 @@ def test_a_hand_with_too_few_joints_is_told(stage):
     message.poses = message.poses[:25]
     stage.mouth(PoseArray, "left/joints").publish(message)
     wait_for(lambda: node.health.counts["dropped_bad"] == 1)
-    assert "26 poses in OpenXR's order, found 25" in node.diagnose().status[0].message
+    assert "in the order openxr26 has 26 x 3 numbers, found (25, 3)" in node.diagnose().status[0].message
 
 
 def test_joints_that_are_not_finite_are_no_hand(stage):
@@ -95,3 +96,17 @@ def test_joints_that_are_not_finite_are_no_hand(stage):
     message.poses[5].position.x = float("nan")
     stage.mouth(PoseArray, "left/joints").publish(message)
     assert from_hand_frame(wait_for(lambda: hands)[0]).presence.tolist() == [0, 0]
+
+
+def test_exchanged_sides_are_refused_and_told(stage):
+    node = stage.start(HeadsetNode, joints__axes="optical", joints__hands="left")
+    hands = stage.ear(HandFrame, "headset/hands")
+    mouth = stage.mouth(PoseArray, "left/joints")
+    for t in range(1, JUDGED):
+        mouth.publish(poses(hand(), "optical", t))
+        wait_for(lambda t=t: len(hands) == t)
+    for t in range(JUDGED, JUDGED + 3):
+        mouth.publish(poses(hand(), "optical", t))
+        wait_for(lambda t=t: node.health.counts["dropped_bad"] == t - JUDGED + 1)
+    assert len(hands) == JUDGED - 1
+    assert "called left is a right one" in node.diagnose().status[0].message

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from std_msgs.msg import Header
 
 from edge.errors import SourceError
-from edge.hands.frame import HandFrame
+from edge.hands.openxr import AXES, JointsReader, Layout
 from edge.score import HANDS
-from edge.skeleton import OPENXR_TO_21
 from figop_ros import compat
 from figop_ros.conversions import from_time
 from figop_ros.geometry import quaternion
@@ -21,32 +20,23 @@ from figop_ros.node import FigopNode
 from figop_ros.outputs import HAND_SETTINGS, HandOutput
 from figop_ros.parameters import Setting, qos_settings
 
-#: where x right, y down, z forward come from in the joints' frame: rows of the rotation
-AXES: dict[str, list[list[float]]] = {
-    "openxr": [[1, 0, 0], [0, -1, 0], [0, 0, -1]],  # x right, y up, z towards the viewer
-    "optical": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],  # REP-103 suffix _optical
-    "ros": [[0, -1, 0], [0, 0, -1], [1, 0, 0]],  # REP-103 body: x forward, y left, z up
-}
-JOINTS = 26
+#: a camera's and a robot's joints are right-handed; engines with other axes speak to `figop serve`
+AXES_NAMES = ("openxr", "optical", "ros")
 
 
-def joints_of(message: PoseArray, axes: str) -> NDArray[np.float32] | None:
-    """The 21 landmarks [21,3] in metres, our axes; None for an empty message (hand not seen). Raises SourceError."""
+def joints_of(message: PoseArray) -> NDArray[np.float64] | None:
+    """The joints [26,3] as they came; None for an empty message (hand not seen)."""
     if not message.poses:
         return None
-    if len(message.poses) != JOINTS:
-        raise SourceError(f"A hand of a headset has {JOINTS} poses in OpenXR's order, found {len(message.poses)}.")
-    places = np.array([(p.position.x, p.position.y, p.position.z) for p in message.poses], np.float64)
-    if not np.isfinite(places).all():
-        return None
-    return np.asarray(places[OPENXR_TO_21] @ np.array(AXES[axes]).T, np.float32)
+    return np.array([(p.position.x, p.position.y, p.position.z) for p in message.poses], np.float64)
 
 
 class HeadsetNode(FigopNode):
     """Listens to `left/joints` and `right/joints`; publishes ~/hands. An empty PoseArray = that hand is not seen."""
 
     SETTINGS = (
-        Setting("joints.axes", "openxr", "axes of the joints' frame", choices=tuple(AXES)),
+        Setting("joints.axes", "openxr", "axes of the joints' frame", choices=AXES_NAMES),
+        Setting("joints.check", True, "refuse joints whose order, unit or side is mistaken"),
         Setting("joints.hands", "both", "which topics come", choices=("both", "left", "right")),
         Setting(
             "camera.view",
@@ -69,8 +59,7 @@ class HeadsetNode(FigopNode):
                 raise SourceError(f"{name} has no meaning for a headset; leave it false.")
         self.hands = HandOutput(self)
         self._waiting: dict[int, tuple[PoseArray, int]] = {}
-        self._tracks = [-1, -1]
-        self._next_track = 0
+        self._reader = JointsReader(Layout(axes=self.p["joints.axes"]), check=self.p["joints.check"])
         self._header = Header()
 
     def activate(self) -> None:
@@ -106,16 +95,8 @@ class HeadsetNode(FigopNode):
             return
         waiting, self._waiting = self._waiting, {}
         header, arrived_ns = next(iter((m.header, t) for m, t in waiting.values()))
-        frame = HandFrame(t_ns=from_time(header.stamp))
-        for slot in (0, 1):
-            joints = joints_of(waiting[slot][0], self.p["joints.axes"]) if slot in waiting else None
-            if joints is None:
-                self._tracks[slot] = -1
-                continue
-            if self._tracks[slot] < 0:
-                self._tracks[slot], self._next_track = self._next_track, self._next_track + 1
-            frame.world[slot], frame.wrist[slot] = joints - joints[0], joints[0]
-            frame.presence[slot], frame.track_id[slot] = 1.0, self._tracks[slot]
+        hands = [joints_of(waiting[slot][0]) if slot in waiting else None for slot in (0, 1)]
+        frame = self._reader.read(from_time(header.stamp), hands)
         header = self._optical(header)
         self._header = header
         self.hands.publish(frame, header, view=self.p["camera.view"], mirrored=False, arrived_ns=arrived_ns)
