@@ -29,6 +29,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "run": ("edge.verbs.run", "caption a camera live"),
     "record": ("edge.verbs.record", "track hands and keep the landmarks, not the pictures"),
     "replay": ("edge.verbs.replay", "caption a recording of landmarks; needs no camera and no OpenCV"),
+    "serve": ("edge.verbs.serve", "events to other programs, hands from headsets, over HTTP and WebSocket"),
     "gesture": ("edge.verbs.gesture", "define gestures by a sentence, enrol them by examples, test them"),
 }
 ENTRY_POINTS = "figop.verbs"
@@ -41,6 +42,9 @@ EXTRAS: Mapping[str, str] = {
     "onnxruntime": "onnx",
     "torch": "train",
     "tflite_runtime": "tflite",
+    "starlette": "serve",
+    "uvicorn": "serve",
+    "websockets": "serve",
     "onnx": "dev",
     "jsonschema": "dev",
     "pyarrow": "corpus",

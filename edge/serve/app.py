@@ -194,7 +194,9 @@ class Server:
             self._listening -= 1
 
 
-def build(settings: Settings, rules: Rules, hub: Hub | None = None, begun: Callable[[], None] | None = None) -> Starlette:
+def build(
+    settings: Settings, rules: Rules, hub: Hub | None = None, begun: Callable[[], None] | None = None
+) -> Starlette:
     """The application. `begun` is called when it answers; `hub` is where a source publishes."""
     hub = hub or Hub()
 

@@ -86,7 +86,9 @@ def openapi() -> dict[str, Any]:
                     "summary": "WebSocket: hello, then hands in; ready, then events out.",
                     "x-messages": {
                         "app": [{"$ref": f"#/components/schemas/{n}"} for n in ("hello", "hands", "flush")],
-                        "figop": [{"$ref": f"#/components/schemas/{n}"} for n in ("ready", "event", "flushed", "error")],
+                        "figop": [
+                            {"$ref": f"#/components/schemas/{n}"} for n in ("ready", "event", "flushed", "error")
+                        ],
                     },
                     "responses": {"101": {"description": "WebSocket"}, **_refused()},
                 }

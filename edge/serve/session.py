@@ -7,6 +7,7 @@ import re
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -130,9 +131,9 @@ class Session:
                 await asyncio.wait([t for t in tasks if t.get_name() == "send"], timeout=1.0)
                 await self._refuse(str(mistake), mistake.reason if isinstance(mistake, JointsError) else "message")
             for task in done:
-                error = task.exception()
-                if error is not None and not isinstance(error, (FigopError, WebSocketDisconnect, RuntimeError)):
-                    raise error
+                failed = task.exception()
+                if failed is not None and not isinstance(failed, (FigopError, WebSocketDisconnect, RuntimeError)):
+                    raise failed
         finally:
             await inbox.end()
             for task in tasks:
@@ -151,7 +152,7 @@ class Session:
         while frames := await inbox.take():
             for frame in frames:
                 events = await loop.run_in_executor(
-                    thread, captioner.flush if frame is None else lambda f=frame: captioner.push(f)
+                    thread, captioner.flush if frame is None else partial(captioner.push, frame)
                 )
                 if frame is not None and inbox.lost >= max(2 * told, told + 1):
                     told, t = inbox.lost, frame.t
