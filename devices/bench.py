@@ -12,6 +12,9 @@ from typing import Any
 
 from devices.bench_device_cli import add_options
 from devices.bench_hands import Entries, compare, pin, watch_entries
+from devices.bench_headset import DIFFERENCE_BAR
+from devices.bench_headset import add_kind as add_headset
+from devices.bench_headset import measure as measure_headset
 from devices.bench_install import DEMO_BAR_S, SIZE_BAR_MB
 from devices.bench_install import measure as measure_install
 from devices.bench_ros import add_kind, load_average
@@ -80,11 +83,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     ros = add_kind(kinds)
     ros.set_defaults(run=run_ros)
 
+    headset = add_headset(kinds)
+    headset.set_defaults(run=run_headset)
+
     precision = kinds.add_parser("precision", help="float, fp16 and int8 graphs side by side, both runtimes, by turns")
     precision.add_argument("--bundle", default="figop-base", help="a float bundle (default %(default)s)")
     precision.set_defaults(run=run_precision)
 
-    for parser in (hands, second, stages, student, install, serial, ros, precision):
+    for parser in (hands, second, stages, student, install, serial, ros, headset, precision):
         parser.add_argument("--core", type=int, default=None, help="run on this core (default: the last one)")
         parser.add_argument("--check", action="store_true", help="exit with 1 unless the bars hold")
         parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -186,6 +192,14 @@ def run_ros(args: argparse.Namespace) -> int:
     busy = load_average()
     row, bars = measure_ros(args.recording, args.video, args.seconds)
     return _report(args, {"bench": "ros", "load_average_at_start": busy, **row}, bars, None)
+
+
+def run_headset(args: argparse.Namespace) -> int:
+    """`figop bench headset`."""
+    busy, core = load_average(), pin(args.core)
+    row = measure_headset(args.recordings)
+    bars = {f"features of C and Python differ by <= {DIFFERENCE_BAR:g}": row["difference_at_most"] <= DIFFERENCE_BAR}
+    return _report(args, {"bench": "headset", "load_average_at_start": busy, **row}, bars, core)
 
 
 def _pairs(clips: list[Path]) -> list[tuple[Path, Path]]:

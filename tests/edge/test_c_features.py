@@ -10,7 +10,7 @@ import pytest
 
 from edge.recording import Recording
 from export.vectors import HOME, TOLERANCE, read
-from tests.edge.c_features import C, built, frames_as_bytes, run
+from tests.edge.c_features import C, as_bytes, built, run
 
 FILES = sorted(HOME.glob("*.npz"))
 SOURCES = (C / "tools" / "ticks.c", C / "figop_features.c")
@@ -65,7 +65,7 @@ def test_frames_that_do_not_go_on_in_time_are_refused_and_change_nothing(program
     recording = Recording.load(FILES[0])
     frames = list(recording.frames())
     again = [*frames[:7], frames[5], frames[6], *frames[7:]]
-    sent = frames_as_bytes(again)
+    sent = as_bytes(again)
     done = subprocess.run([*program, recording.view, "0"], input=sent, capture_output=True, check=False)
     assert done.stderr.split() == [b"-1", b"-1"]
     assert done.stdout == run(program, frames, recording.view).tobytes()
