@@ -20,7 +20,7 @@ from edge.errors import FigopError
 from edge.verbs.common import add_camera_view, add_json, shell
 from export.annotate import count, find
 from export.corpus.crew import Lost, Meter, here, processes
-from export.corpus.store import Hit, Index, IndexError_, assemble
+from export.corpus.store import Hit, Index, IndexError_, assemble, held
 from export.corpus.towers import WEIGHTS, Towers
 
 
@@ -94,7 +94,9 @@ def run_index(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     good = {d.path for d in done if not d.reason}
-    parts = [(str(f), _part(args.out, f, bundle)) for f in files if str(f) in good]
+    named = {str(f) for f in files}
+    parts = [(n, p) for n, p in held(args.out, digest(WEIGHTS)).items() if n not in named]
+    parts += [(str(f), _part(args.out, f, bundle)) for f in files if str(f) in good]
     total = assemble(args.out, parts, student=bundle.weights_digest, towers=digest(WEIGHTS))
     if not args.json:
         print(f"{args.out}: {total} phrases of {len(parts)} files")

@@ -162,6 +162,16 @@ class Index:
         return out
 
 
+def held(folder: Path, towers: str) -> dict[str, Path]:
+    """File -> part of what an index holds already, where it is of these weights; nothing where there is none."""
+    try:
+        about = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        parts = {str(n): folder / "parts" / str(p) for n, p in about["parts"].items()}
+    except (OSError, ValueError, KeyError, AttributeError):
+        return {}
+    return {n: p for n, p in parts.items() if p.exists()} if about.get("towers") == towers else {}
+
+
 def assemble(folder: Path, files: Sequence[tuple[str, Path]], *, student: str, towers: str) -> int:
     """Make the index of finished parts, (file, part) in order; `index.json` comes last. Returns the phrases.
 
@@ -194,7 +204,7 @@ def assemble(folder: Path, files: Sequence[tuple[str, Path]], *, student: str, t
             write_whole(near, library.serialize_index(near_index(vectors)).tobytes())
         about = {
             "schema": INDEX_SCHEMA, "phrases": total, "student": student, "towers": towers,
-            "files": [name for name, _ in kept],
+            "files": [name for name, _ in kept], "parts": {name: path.name for name, path in files},
         }  # fmt: skip
         write_whole(folder / "index.json", (json.dumps(about, indent=1, ensure_ascii=False) + "\n").encode())
     except OSError as error:

@@ -219,6 +219,8 @@ def test_moments_are_found_by_a_sentence(recordings: Path, tmp_path: Path, capsy
         assert Path(hit["file"]).stem == file
         assert hit["t_start"] < 0.9
         assert hit["t_end"] > 0.9
+    assert run("index", recordings / "bends.npz", "-o", out) == 0, "files are added, none is dropped"
+    assert "2 phrases of 2 files" in capsys.readouterr().out
     picture = tmp_path / "found.png"
     assert run("search", "the index finger bends", "--index", out, "--sheet", picture) == 0
     import cv2
