@@ -48,7 +48,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     group.add_argument(
         "--origin", action="append", default=[], metavar="URL", help="a web page that may ask, such as https://my.site"
     )
-    group.add_argument("--certificate", type=Path, metavar="PEM", help="serve https and wss")
+    group.add_argument("--cert", type=Path, metavar="PEM", help="serve https and wss")
     group.add_argument("--key", type=Path, metavar="PEM", help="key of the certificate")
     add_captioning(parser)
     add_outputs(parser)
@@ -65,9 +65,9 @@ def run(args: argparse.Namespace) -> int:
     from edge.serve.guard import Rules, is_loopback
     from edge.serve.hub import OWN, Hub
 
-    if bool(args.certificate) != bool(args.key):
-        raise FigopError("--certificate and --key belong together: give both, or none for plain http.")
-    for path in filter(None, (args.certificate, args.key)):
+    if bool(args.cert) != bool(args.key):
+        raise FigopError("--cert and --key belong together: give both, or none for plain http.")
+    for path in filter(None, (args.cert, args.key)):
         if not path.is_file():
             raise FigopError(f"There is no file {path}.")
     Bundle.open(args.bundle)  # says now what is wrong with it, not to the first app
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     hub = Hub()
     source = _open_source(args)
     listening = _listen(args.host, args.port)
-    scheme = "https" if args.certificate else "http"
+    scheme = "https" if args.cert else "http"
     name = f"[{args.host}]" if ":" in args.host else args.host
     url = f"{scheme}://{name}:{listening.getsockname()[1]}"
     player: threading.Thread | None = None
@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
                 hub, begun)  # fmt: skip
     config = uvicorn.Config(
         app, log_level="warning", ws="websockets-sansio", ws_max_size=MESSAGE, timeout_graceful_shutdown=2,
-        ssl_certfile=args.certificate, ssl_keyfile=args.key, server_header=False, lifespan="on",
+        ssl_certfile=args.cert, ssl_keyfile=args.key, server_header=False, lifespan="on",
     )  # fmt: skip
     try:
         uvicorn.Server(config).run(sockets=[listening])

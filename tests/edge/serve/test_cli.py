@@ -57,8 +57,8 @@ def test_a_token_is_needed_where_other_computers_could_ask(given):
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["--certificate", "a.pem"], "belong together"),
-        (["--certificate", "a.pem", "--key", "b.pem"], "There is no file a.pem"),
+        (["--cert", "a.pem"], "belong together"),
+        (["--cert", "a.pem", "--key", "b.pem"], "There is no file a.pem"),
         (["--token-file", "nowhere"], "cannot be read"),
         (["--bundle", "nothing"], "nothing"),
         (["--play", "nothing.npz"], "There is no file nothing.npz"),
