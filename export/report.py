@@ -308,6 +308,22 @@ def others(folder: Path) -> list[str]:
     if row := load("int8_qat", folder):
         gain = ", ".join(f"{name} {db:+.1f} dB" for name, db in row["gain_db"].items())
         out.append(f"- QAT of the encoder ({row['steps']} steps) against PTQ, simulated: {gain}.")
+    if row := load("tracker_noise", folder):
+        auc = row["auc"]
+        out.append(
+            f"- Modelled tracker against the real one on {row['clips']} rendered clips that it was not fitted on: median "
+            f"world error {row['modelled']['world'][1]:.2f} and {row['tracked']['world'][1]:.2f} palm lengths, image "
+            f"{row['modelled']['image'][1]:.3f} and {row['tracked']['image'][1]:.3f}; a classifier of what the student sees "
+            f"tells them apart with an AUC of {auc['after']:.2f} (hand-set noise {auc['before']:.2f}, tracked against "
+            f"tracked {auc['tracked_against_tracked']:.2f}). [Joint by joint](images/tracker_noise.png)."
+        )
+    if row := load("reliability", folder):
+        error, risk = row["calibration_error"], row["risk_at_coverage"]
+        out.append(
+            f"- Confidence of {row['judged']} held-out captions: calibration error {error['as_it_is']:.3f}, with one "
+            f"temperature ({row['temperature']}) {error['with_temperature']:.3f}; {1 - row['right']:.1%} are wrong, of the "
+            f"surest 60 % {risk['0.6']:.1%}. [Reliability](images/reliability.png)."
+        )
     if row := load("render", folder):
         size = "x".join(str(v) for v in row["size"])
         out.append(f"- Renderer: {row['frames_per_second']:.1f} frames a second and core at {size}.")
