@@ -112,7 +112,7 @@ MOTIONS: Mapping[str, Motion] = {
 
 #: Hand-object verbs: the second closed list, filled by `edge.objects` and whoever narrates objects.
 OBJECT_VERBS = (
-    "reach", "grasp", "lift", "move", "put down", "release", "hand over", "turn", "press", "open", "close",
+    "reach", "touch", "grasp", "lift", "move", "put down", "release", "hand over", "turn", "press", "open", "close",
 )  # fmt: skip
 
 

@@ -176,11 +176,12 @@ def _paint(x: float, y: float, z: float, nx: float, ny: float, nz: float, i: int
 
 @njit(**FAST)
 def draw(
-    image: Any, hit: Any, focal: float, caps: Any, kinds: Any, backs: Any, bounds: Any, knuckles: Any, frames: Any,
+    image: Any, hit: Any, behind: Any, focal: float, caps: Any, kinds: Any, backs: Any, bounds: Any, knuckles: Any, frames: Any,
     wrists: Any, scales: Any, skin: Any, cloth: Any, sun: Any, sun_rgb: Any, sky_rgb: Any, ground_rgb: Any,
 ) -> None:  # fmt: skip
     """Draw hands over image [H,W,3] float32 (linear light); hit [H,W] becomes their coverage.
 
+    behind [H,W]: metres along each ray to what stands in the picture already; it covers hands that are farther.
     focal in pixels. bounds [N,4]: bounding spheres of the capsules. sun: unit vector towards the main light.
     """
     height, width = hit.shape
@@ -241,6 +242,8 @@ def draw(
                         continue
                     if not found:
                         t = best_t
+                    if t > behind[row, col]:
+                        continue
                     x, y, z = t * dx, t * dy, t * dz
                     h = 0.004 * unit
                     d1 = _distance(x + h, y - h, z - h, caps, kinds, knuckles, scales, ids, n)

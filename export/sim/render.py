@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,9 @@ from export.sim.anatomy import Array
 from export.sim.camera import Camera
 from export.sim.flesh import Flesh, clothe
 from export.sim.perform import Performance
+
+if TYPE_CHECKING:
+    from export.sim.solids import Solid
 
 #: Skin tones light to dark, sRGB: back of the hand and palm (after the Monk skin tone scale's steps).
 TONES = np.array(
@@ -138,16 +142,24 @@ class Renderer:
         self._ground = backdrop((width * supersample, height * supersample), self.look.backdrop)
         self._rng = np.random.default_rng(seed)
 
-    def draw(self, hands: list[Flesh]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """(RGB [H,W,3] uint8, coverage [H,W] 0..1) of hands in camera axes; mirrored where the camera is."""
+    def draw(
+        self, hands: list[Flesh], solids: Sequence[Solid] = ()
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """(RGB [H,W,3] uint8, coverage of the hands [H,W] 0..1); hands and solids in camera axes; mirrored where the
+        camera is."""
         from export.sim import march
 
         image = self._ground.copy()
         hit = np.zeros(image.shape[:2], np.float32)
+        behind = np.full(hit.shape, march.FAR, np.float32)
+        look, focal = self.look, self.camera.focal * image.shape[1]
+        if solids:
+            from export.sim.solids import draw as draw_solids
+
+            draw_solids(image, behind, focal, solids, _pack(hands) if hands else None, look)
         if hands:
-            look = self.look
             march.draw(
-                image, hit, self.camera.focal * image.shape[1], *_pack(hands), look.skin, look.cloth,
+                image, hit, behind, focal, *_pack(hands), look.skin, look.cloth,
                 look.sun, look.sun_rgb, look.sky_rgb, look.ground_rgb,
             )  # fmt: skip
         if self.factor > 1:

@@ -1,0 +1,1 @@
+"""Hands and objects: detections in, what hands do with things out, as events and as sentences."""

@@ -1,0 +1,178 @@
+"""Single pictures of hands with and without things, as the real tracker saw them: `python -m export.sim.held -o DIR`.
+
+For the grasp head: each row has the keyframe feature and the landmarks that the tracker gave, and what is true. A
+picture in which the tracker finds no hand, or the other hand, is counted and left out. Persons, things, looks and
+cameras of a picture come from its own seed alone, so parts of different seeds share none of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.errors import FigopError, SinkError
+from edge.files import write_whole
+from edge.hands.backends import open_tracker
+from edge.objects.grasp import GRASPS, SHAPES
+from export.sim.anatomy import Array, Body
+from export.sim.camera import Camera
+from export.sim.flesh import clothe
+from export.sim.grips import FITS, empty_hand, grip
+from export.sim.kinematics import landmarks, rotation
+from export.sim.render import Look, Renderer
+from export.sim.solids import Solid, distance
+from export.sim.stage import POSTURES, set_stage
+
+#: pictures of one file
+PART = 200
+#: seeds of the parts: training, choosing settings, figures
+SEEDS = {"choose": 52_000_000, "test": 53_000_000, "train": 51_000_000}
+#: share of pictures in which the hand holds something; of the others, in which a thing is near or behind the hand
+HELD, NEAR = 0.55, 0.5
+#: closer than this to the hand's joints, metres, a thing that is not held would look held
+CLEAR = 0.028
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shot:
+    """A picture [H,W,3] and what is true of its one hand; grasp and shape are -1 and "none"'s number without a thing."""
+
+    rgb: NDArray[np.uint8]
+    slot: int
+    holding: bool
+    grasp: int
+    shape: int
+    near: bool
+
+
+def _elsewhere(joints: Array, body: Body, rng: np.random.Generator) -> tuple[Solid, ...]:
+    """A thing that the hand [21,3] (palm axes, metres) does not touch: beside it or behind it."""
+    for _ in range(30):
+        grasp = str(rng.choice(["power", "pinch", "flat"]))
+        thing = grip(grasp, str(rng.choice(FITS[grasp])), body, rng)
+        if thing is None:
+            continue
+        turn, _ = np.linalg.qr(rng.normal(size=(3, 3)))
+        middle = np.mean([s.centre for s in thing.solids], axis=0)
+        way = rng.normal(size=3)
+        shift = joints[9] + way / np.linalg.norm(way) * rng.uniform(0.06, 0.16)
+        solids = tuple(s.moved(turn, shift - turn @ middle) for s in thing.solids)
+        bones = np.concatenate([joints, 0.5 * (joints[1:] + joints[:-1])])
+        if distance(solids, bones).min() > CLEAR:
+            return solids
+    return ()
+
+
+def shoot(seed: int, *, side: int = 192) -> Shot:
+    """The picture of a seed."""
+    rng = np.random.default_rng(seed)
+    body, look = Body.sample(rng), Look.sample(rng)
+    slot = int(rng.integers(2))
+    holding, near = bool(rng.random() < HELD), False
+    grasp, shape = -1, SHAPES.index("none")
+    held = None
+    if holding:
+        while held is None:
+            name = str(rng.choice(GRASPS))
+            held = grip(name, str(rng.choice(FITS[name])), body, rng, stout=look.stout)
+        grasp, shape = GRASPS.index(held.grasp), SHAPES.index(held.shape)
+    angles = held.angles if held else empty_hand(body, rng)
+    local = landmarks(angles[None], body)[0] * float(body.metres)
+    solids = held.solids if held else ()
+    if held is None and rng.random() < NEAR:
+        solids = _elsewhere(local, body, rng)
+        near = bool(solids)
+    view = str(rng.choice(["facing", "egocentric"]))
+    stage = set_stage(view, str(rng.choice(list(POSTURES[view]))), rng)
+    wrist = np.array([stage.supination[slot] + rng.normal(0, 0.6), rng.normal(0, 0.35), rng.normal(0, 0.2)])
+    palm = stage.forearm[slot] @ rotation(wrist)
+    joints = local @ palm.T
+    camera = Camera(
+        yaw=rng.normal(0, 0.5), pitch=rng.normal(0.15, 0.4), roll=rng.normal(0, 0.4),
+        distance=float(body.metres) * rng.uniform(2.7, 5.2), focal=rng.uniform(0.8, 1.1), size=(side, side),
+        centre=tuple(joints.mean(axis=0) + rng.normal(0, 0.012, 3)), mirrored=False,
+    )  # fmt: skip
+    turn = camera.rotation()
+    seen = camera.see(joints)
+    flesh = clothe(seen, left=slot == 0, forearm=turn @ stage.forearm[slot][:, 0], sleeve=look.sleeve, stout=look.stout)
+    there = [s.moved(turn @ palm, camera.see(np.zeros(3))) for s in solids]
+    rgb, _ = Renderer(camera, look, seed=seed).draw([flesh], there)
+    return Shot(rgb, slot, holding, grasp, shape, near)
+
+
+def see(shots: Any) -> dict[str, Array]:
+    """What the real tracker saw of shots: feature [N,D] float16, world [N,21,3], palm-side facts and truth."""
+    tracker = open_tracker("native", max_hands=1)
+    rows: list[tuple[Any, ...]] = []
+    lost = other = 0
+    t_ns = 0
+    try:
+        for shot in shots:
+            tracker.reset()
+            t_ns += 10**9
+            hands = tracker.track(shot.rgb, t_ns, appearance=True)
+            if hands.presence.max() > 0:  # once more: in a video the hand's square comes from its landmarks
+                t_ns += 33_000_000
+                hands = tracker.track(shot.rgb, t_ns, appearance=True)
+            if hands.presence.max() <= 0 or hands.appearance is None:
+                lost += 1
+                continue
+            found = int(np.argmax(hands.presence))
+            other += found != shot.slot
+            rows.append(
+                (hands.appearance[found], hands.world[found], found, shot.holding, shot.grasp, shot.shape, shot.near)
+            )
+        digest = tracker.appearance_digest
+    finally:
+        tracker.close()
+    feature, world, slot, holding, grasp, shape, near = zip(*rows, strict=True)
+    return {
+        "feature": np.array(feature, np.float16), "world": np.array(world, np.float32), "slot": np.array(slot, np.int8),
+        "holding": np.array(holding), "grasp": np.array(grasp, np.int8), "shape": np.array(shape, np.int8),
+        "near": np.array(near), "lost": np.array(lost), "other_hand": np.array(other), "digest": np.array(digest),
+    }  # fmt: skip
+
+
+def make(folder: Path, split: str, count: int, *, part: int = PART) -> None:
+    """Make what is missing of `count` pictures. Raises SinkError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SinkError(f"{folder} cannot be used: {error.strerror or error}.") from error
+    for first in range(0, count, part):
+        path = folder / f"{split}-{first:05d}.npz"
+        if path.exists():
+            continue
+        rows = see(shoot(SEEDS[split] + i) for i in range(first, min(first + part, count)))
+        out = io.BytesIO()
+        np.savez(out, **rows)
+        write_whole(path, out.getvalue())
+        print(f"{path.name}: {len(rows['holding'])} seen, {int(rows['lost'])} not", flush=True)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(description="Render hands with and without things, and track them.")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder")
+    parser.add_argument("--train", type=int, default=6000)
+    parser.add_argument("--choose", type=int, default=800)
+    parser.add_argument("--test", type=int, default=1000)
+    args = parser.parse_args(argv)
+    try:
+        for split in SEEDS:
+            make(args.output, split, getattr(args, split))
+    except FigopError as error:
+        print(error)
+        return 1
+    print(f"{args.output}: done; next: python -m export.objects.fit {args.output}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
