@@ -76,6 +76,8 @@ class OnnxSession:
         self._session: Any = session
         self.inputs = tuple(_spec(name, node) for node in session.get_inputs())
         self.outputs = tuple(_spec(name, node) for node in session.get_outputs())
+        #: What the file says of itself, as written by whoever exported it.
+        self.metadata: dict[str, str] = dict(session.get_modelmeta().custom_metadata_map)
         self._names = [spec.name for spec in self.outputs]
         self._buffers: dict[str, NDArray[Any]] = {}
 
