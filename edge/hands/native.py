@@ -185,6 +185,10 @@ class NativeTracker:
         self._update(found, reading, t_ns)
         self._tracks.append(found)
 
+    def look(self, rgb: NDArray[np.uint8], roi: Roi) -> Reading | None:
+        """What the landmark network reads in this square of a picture, keyframe feature included; keeps nothing."""
+        return self._read(rgb, roi, True)
+
     def _read(self, rgb: NDArray[np.uint8], roi: Roi, feature: bool) -> Reading | None:
         if not roi.inside(rgb.shape[1], rgb.shape[0]):
             return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import io
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from numpy.typing import NDArray
 
 from edge.errors import FigopError, SinkError
 from edge.files import write_whole
-from edge.hands.backends import open_tracker
+from edge.hands.native import NativeTracker
+from edge.hands.roi import from_landmarks
 from edge.objects.grasp import GRASPS, SHAPES
 from export.sim.anatomy import Array, Body
 from export.sim.camera import Camera
@@ -29,8 +31,10 @@ from export.sim.render import Look, Renderer
 from export.sim.solids import Solid, distance
 from export.sim.stage import POSTURES, set_stage
 
-#: pictures of one file
-PART = 200
+#: pictures of one file; their sides in pixels: hands of 60 to 150, as cameras at arm's length have them
+PART, SIDES = 100, (112, 176)
+#: a tracker's square comes from the landmarks of the frame before: off by this much of a palm length
+LOOSE = 0.06
 #: seeds of the parts: training, choosing settings, figures
 SEEDS = {"choose": 52_000_000, "test": 53_000_000, "train": 51_000_000}
 #: share of pictures in which the hand holds something; of the others, in which a thing is near or behind the hand
@@ -41,9 +45,10 @@ CLEAR = 0.028
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shot:
-    """A picture [H,W,3] and what is true of its one hand; grasp and shape are -1 and "none"'s number without a thing."""
+    """A picture [H,W,3], where its one hand's joints are in it [21,2] (pixels), and what is true of it; grasp and shape are -1 and "none"'s number without a thing."""
 
     rgb: NDArray[np.uint8]
+    points: Array
     slot: int
     holding: bool
     grasp: int
@@ -69,9 +74,10 @@ def _elsewhere(joints: Array, body: Body, rng: np.random.Generator) -> tuple[Sol
     return ()
 
 
-def shoot(seed: int, *, side: int = 192) -> Shot:
+def shoot(seed: int) -> Shot:
     """The picture of a seed."""
     rng = np.random.default_rng(seed)
+    side = int(rng.integers(*SIDES))
     body, look = Body.sample(rng), Look.sample(rng)
     slot = int(rng.integers(2))
     holding, near = bool(rng.random() < HELD), False
@@ -103,31 +109,28 @@ def shoot(seed: int, *, side: int = 192) -> Shot:
     flesh = clothe(seen, left=slot == 0, forearm=turn @ stage.forearm[slot][:, 0], sleeve=look.sleeve, stout=look.stout)
     there = [s.moved(turn @ palm, camera.see(np.zeros(3))) for s in solids]
     rgb, _ = Renderer(camera, look, seed=seed).draw([flesh], there)
-    return Shot(rgb, slot, holding, grasp, shape, near)
+    points = camera.project(seen) * side
+    return Shot(rgb, points, slot, holding, grasp, shape, near)
 
 
-def see(shots: Any) -> dict[str, Array]:
-    """What the real tracker saw of shots: feature [N,D] float16, world [N,21,3], palm-side facts and truth."""
-    tracker = open_tracker("native", max_hands=1)
+def see(shots: Iterable[Shot]) -> dict[str, Array]:
+    """What the tracker's landmark network saw of shots as it follows a hand: feature [N,D] float16, world [N,21,3],
+    and the truth. It looks where the landmarks of the frame before were, a little off."""
+    tracker = NativeTracker(max_hands=1)
     rows: list[tuple[Any, ...]] = []
     lost = other = 0
-    t_ns = 0
     try:
-        for shot in shots:
-            tracker.reset()
-            t_ns += 10**9
-            hands = tracker.track(shot.rgb, t_ns, appearance=True)
-            if hands.presence.max() > 0:  # once more: in a video the hand's square comes from its landmarks
-                t_ns += 33_000_000
-                hands = tracker.track(shot.rgb, t_ns, appearance=True)
-            if hands.presence.max() <= 0 or hands.appearance is None:
+        for number, shot in enumerate(shots):
+            rng = np.random.default_rng((number, 9))
+            off = LOOSE * np.linalg.norm(shot.points[9] - shot.points[0])
+            before = shot.points + rng.normal(0, off, 2) + rng.normal(0, 0.5 * off, (21, 2))
+            reading = tracker.look(shot.rgb, from_landmarks(before))
+            if reading is None or reading.feature is None:
                 lost += 1
                 continue
-            found = int(np.argmax(hands.presence))
+            found = int(reading.side > 0.5)
             other += found != shot.slot
-            rows.append(
-                (hands.appearance[found], hands.world[found], found, shot.holding, shot.grasp, shot.shape, shot.near)
-            )
+            rows.append((reading.feature, reading.world, found, shot.holding, shot.grasp, shot.shape, shot.near))
         digest = tracker.appearance_digest
     finally:
         tracker.close()

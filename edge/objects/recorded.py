@@ -1,0 +1,31 @@
+"""Whole recordings read at once: hand frames and detections of one stream -> contact, holding, events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from edge.hands.frame import HandFrame
+from edge.objects.detections import Detections
+from edge.objects.dynamics import DynamicsSettings, Grasps, Reading, clip_of, read
+from edge.objects.things import Things
+
+
+def read_all(
+    frames: Sequence[HandFrame],
+    seen: Iterable[Detections],
+    *,
+    view: str = "facing",
+    settings: DynamicsSettings | None = None,
+    grasps: Grasps | None = None,
+) -> tuple[Reading, tuple[str, ...]]:
+    """The reading, and the names of the things that its arrays are about."""
+    things = Things()
+    for row in seen:
+        things.push(row)
+    times = np.array([f.t for f in frames])
+    known = things.known
+    boxes = np.stack([t.at(times) for t in known], axis=1) if known else np.zeros((len(times), 0, 4))
+    clip = clip_of(frames, boxes, [t.name for t in known])
+    return read(clip, view=view, settings=settings, grasps=grasps), clip.names
