@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Union
 
+from edge.objects.event import ObjectScore
 from edge.score import FingerEvent, Score
 
 EVENT_SCHEMA = 1
@@ -19,7 +20,7 @@ class _Event:
         t_start, t_end: seconds of the source.
         revision: counts up from 0 as a provisional event is revised.
         final: nothing with this id follows.
-        source: "model", "rules" or "tracker".
+        source: "model", "rules", "tracker" or "objects".
         stages_ms: milliseconds per stage, measured; not part of what the event says.
         age_ms: milliseconds from the newest frame's arrival to this event; measured likewise.
     """
@@ -86,14 +87,19 @@ class GestureEnd(GestureStart):
 
 @dataclass(frozen=True, slots=True)
 class Caption(_Event):
-    """Text for a phrase; provisional while the phrase runs, final at its end."""
+    """Text for a phrase; provisional while the phrase runs, final at its end.
+
+    `objects`: what hands do with things, in captions of the source "objects"; others have none.
+    """
 
     type: ClassVar[str] = "caption"
     text: str = ""
     score: Score = ()
+    objects: ObjectScore = ()
 
     def to_dict(self) -> dict[str, Any]:
-        return {**_Event.to_dict(self), "text": self.text, "score": [e.to_dict() for e in self.score]}
+        out = {**_Event.to_dict(self), "text": self.text, "score": [e.to_dict() for e in self.score]}
+        return {**out, "objects": [e.to_dict() for e in self.objects]} if self.objects else out
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,9 @@ def _names(metadata: dict[str, str], labels: str | Path | None, model: str | Pat
     except (ValueError, SyntaxError, TypeError):
         found = {}
     if not found:
-        raise SourceError(f"The detector {model} names no classes in its metadata: give --labels FILE, one name a line.")
+        raise SourceError(
+            f"The detector {model} names no classes in its metadata: give --labels FILE, one name a line."
+        )
     return found
 
 
@@ -189,7 +191,9 @@ class OnnxDetector:
             left, top, right, bottom = (float(v) for v in np.clip(boxes[i], 0, 1))
             if right > left and bottom > top:
                 found.append(
-                    Detection(name_of(self.names[int(classes[i])]), (left, top, right, bottom), min(1.0, float(scores[i])))
+                    Detection(
+                        name_of(self.names[int(classes[i])]), (left, top, right, bottom), min(1.0, float(scores[i]))
+                    )
                 )
         return tuple(found)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,7 @@ class DynamicsSettings:
         along: a palm goes with a thing when it is slower against it than this share of the thing's own speed.
         starts: a movement of the box shorter than this is its tremble, palm lengths.
         follows: a thing that went this far with the hand was held. opens: change of the box's area that is a lid.
-        lift, move: distances that are told; turn: radians.
+        lift, move: distances that are told; turn: radians; beyond: a travel this long is told beside a turn.
         open_s: fingers open this long before the palm leaves; reach_s: a reach begins at most so long before contact.
         close_s: fingers take so long to close. pitch: how far the camera looks down, by view.
     """
@@ -46,9 +46,9 @@ class DynamicsSettings:
     still: float = 0.7
     moves: float = 0.45
     smooth_s: float = 0.15
-    box_s: float = 0.2
+    box_s: float = 0.4
     bridge_s: float = 0.4
-    unseen_s: float = 1.5
+    unseen_s: float = 2.0
     press_s: float = 0.1
     deep: float = 0.15
     along: float = 0.5
@@ -57,7 +57,8 @@ class DynamicsSettings:
     opens: float = 1.22
     lift: float = 0.35
     move: float = 0.55
-    turn: float = 0.5
+    turn: float = 0.65
+    beyond: float = 0.7
     open_s: float = 0.20
     reach_s: float = 1.3
     close_s: float = 0.22
@@ -105,11 +106,15 @@ class Span:
     opened: float = 0.0
 
 
-def clip_of(frames: Sequence[HandFrame], boxes: Array, names: Sequence[str]) -> Clip:
-    """Hand frames and boxes [T,N,4] in image fractions as a `Clip`."""
+def clip_of(frames: Sequence[HandFrame], boxes: Array, names: Sequence[str], *, mirrored: bool = False) -> Clip:
+    """Hand frames and boxes [T,N,4] in image fractions as a `Clip`; a selfie picture is turned back."""
     width, height = next((f.image_size for f in frames if f.image_size[0]), (4, 3))
     shape = np.array([width / height, 1.0])
-    flat = np.stack([f.landmarks[..., :2] for f in frames]).astype(float) * shape
+    flat = np.stack([f.landmarks[..., :2] for f in frames]).astype(float)
+    if mirrored:
+        flat[..., 0] = 1 - flat[..., 0]
+        boxes = np.stack([1 - boxes[..., 2], boxes[..., 1], 1 - boxes[..., 0], boxes[..., 3]], axis=-1)
+    flat = flat * shape
     gone = np.stack([[not f.present(s) for s in (0, 1)] for f in frames])
     flat[gone] = np.nan
     world, wrist = (np.stack([getattr(f, n) for f in frames]).astype(float) for n in ("world", "wrist"))
@@ -135,7 +140,7 @@ def _bridged(t: Array, values: Array, hole_s: float) -> Array:
 def smooth(t: Array, values: Array, window_s: float) -> Array:
     """Mean of values [T,...] over `window_s` around each time, NaN left out."""
     step = float(np.median(np.diff(t))) if len(t) > 1 else 1.0
-    half = max(1, round(0.5 * window_s / max(step, 1e-3)))
+    half = min(max(1, round(0.5 * window_s / max(step, 1e-3))), len(t) - 1)
     total, weight = np.zeros_like(values), np.zeros_like(values)
     for k in range(-half, half + 1):
         a, b = max(0, k), min(len(t), len(t) + k)
@@ -283,7 +288,8 @@ def _carried_frames(span: Span, pair: _Pair, s: DynamicsSettings) -> NDArray[np.
     """Frames of the span in which the thing moves and the palm goes with it."""
     rows = np.arange(span.first, span.last + 1)
     moving, against = pair.moving[rows], pair.against[rows]
-    along = (moving > s.moves) & (against < s.along * moving + 0.5 * s.still)
+    # a hand that is lost while its thing moves is what moves it
+    along = (moving > s.moves) & ((against < s.along * moving + 0.5 * s.still) | ~np.isfinite(pair.gap[rows]))
     edges = np.flatnonzero(np.diff(np.concatenate([[False], along, [False]]).astype(int)))
     # a box that trembles moves for a frame or two
     for a, b in zip(edges[::2], edges[1::2], strict=True):
@@ -404,7 +410,9 @@ def _scene_axes(view: str, pitch: float) -> Array:
     return np.array([[side, 0, 0], [0, -c, -n], [0, -side * n, side * c]])
 
 
-def travels(clip: Clip, span: Span, first: int, last: int, view: str, s: DynamicsSettings) -> list[tuple[int, int, Array]]:
+def travels(
+    clip: Clip, span: Span, first: int, last: int, view: str, s: DynamicsSettings
+) -> list[tuple[int, int, Array]]:
     """Motions of a holding hand in frames first..last: (from, to, way [3] right, up, forward in palm lengths)."""
     if last - first < 3:
         return []
@@ -529,10 +537,18 @@ def _turned_back(clip: Clip, span: Span, s: DynamicsSettings) -> bool:
     return float(came @ went) < 0
 
 
+class Grasps(Protocol):
+    """What the grasp head says of a hand over time (`edge.objects.grasp.GraspTrace`)."""
+
+    def kind(self, slot: int, start: float, end: float) -> str:
+        """The grasp of a hand between two times, "" when it is not known."""
+        ...
+
+
 class _Teller:
     """Makes the events of the spans of one clip."""
 
-    def __init__(self, clip: Clip, s: DynamicsSettings, view: str, grasps: "Grasps | None") -> None:
+    def __init__(self, clip: Clip, s: DynamicsSettings, view: str, grasps: Grasps | None) -> None:
         self.clip, self.s, self.view, self.grasps = clip, s, view, grasps
         self.events: list[ObjectEvent] = []
 
@@ -575,7 +591,8 @@ class _Teller:
             a, b = _change(clip, span)
             self.say(span, "open" if span.opened > 1 else "close", a, b)
         else:
-            height = self._carried(span, first, last, height)
+            # what was held from the start may have been lifted before
+            height = self._carried(span, first, last, height if span.came or height else s.lift)
         if span.went and given is None:
             self.say(span, "release", max(start, let_go), end)
         return height
@@ -588,7 +605,7 @@ class _Teller:
             self.say(span, "turn", float(clip.t[a]), float(clip.t[b]), direction="cw" if sign > 0 else "ccw")
         rows = [
             (i, j, way) for i, j, way in travels(clip, span, first, last, self.view, s)
-            if not any(min(j, b) - max(i, a) > 0.5 * (j - i) for a, b, _ in turned) or abs(way[1]) > 0.7
+            if not any(min(j, b) - max(i, a) > 0.5 * (j - i) for a, b, _ in turned) or np.abs(way).max() > s.beyond
         ]  # fmt: skip
         for k, (i, j, way) in enumerate(rows):
             verb, direction = self._motion(way, height, k == 0, k == len(rows) - 1)
@@ -626,14 +643,6 @@ def _change(clip: Clip, span: Span) -> tuple[float, float]:
     part = (area - low) / max(high - low, 1e-12)
     inside = np.flatnonzero((part > 0.08) & (part < 0.92))
     return (float(t[inside[0]]), float(t[inside[-1]])) if len(inside) else (float(t[0]), float(t[-1]))
-
-
-class Grasps:
-    """What the grasp head says of a hand over time. See `edge.objects.grasp`."""
-
-    def kind(self, slot: int, start: float, end: float) -> str:
-        """The grasp of a hand between two times, "" when it is not known."""
-        raise NotImplementedError
 
 
 def read(

@@ -119,6 +119,4 @@ def order(events: Iterable[ObjectEvent]) -> ObjectScore:
 
 def said(events: Iterable[ObjectEvent]) -> ObjectScore:
     """What a text says of a score: the order instead of seconds, no confidence; event k spans k .. k+1."""
-    return tuple(
-        replace(e, start=float(k), end=float(k + 1), confidence=1.0) for k, e in enumerate(order(events))
-    )
+    return tuple(replace(e, start=float(k), end=float(k + 1), confidence=1.0) for k, e in enumerate(order(events)))

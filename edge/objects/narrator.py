@@ -40,9 +40,7 @@ class _Words:
         heads = sorted({t.split(r"(?:")[0] for t in things}, key=len, reverse=True)
         end = r"(?![\w-])" if data["space"] else ""
         self.thing = rf"(?:(?P<it>{it}){end}|(?:{'|'.join(heads)})(?:{name}))"
-        self.clauses = [
-            (verb, self._pattern(text)) for verb, texts in data["verbs"].items() for text in texts
-        ]
+        self.clauses = [(verb, self._pattern(text)) for verb, texts in data["verbs"].items() for text in texts]
         self.hands = [(hand, p) for hand, ps in data["hands"].items() for p in sorted(ps, key=len, reverse=True)]
         self.then = sorted(data["then"], key=len, reverse=True)
         self.joins = sorted({data["separator"], data["last"], *data["heard_separators"]}, key=len, reverse=True)

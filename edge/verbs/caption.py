@@ -7,7 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from edge.verbs.common import add_captioning, add_json, add_outputs, caption_source, finish, outputs, positive, shell
+from edge.verbs.common import (
+    add_captioning,
+    add_json,
+    add_objects,
+    add_outputs,
+    caption_source,
+    finish,
+    outputs,
+    positive,
+    shell,
+)
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -16,6 +26,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("file", type=Path, metavar="FILE", help="mp4, mov, avi, webm, mkv, gif, folder, .npz or .jsonl")
     parser.add_argument("--fps", type=positive, help="pictures a second of a folder (default: 30)")
     add_captioning(parser)
+    add_objects(parser)
     add_outputs(parser)
     add_json(parser)
     parser.set_defaults(run=run)

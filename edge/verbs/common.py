@@ -7,17 +7,21 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.errors import SourceError
 from edge.events import Event
 from edge.hands.frame import VIEWS, HandFrame
 from edge.play import Outcome, play
 from edge.plugins import open_sink
 from edge.sinks import NAMES, Sink, check_paths, open_sinks
 from edge.sources import RecordingSource, Source
+
+if TYPE_CHECKING:
+    from edge.objects.detections import DetectionSource
 
 #: Options of the outputs: name, what it is.
 _OUTPUTS: Mapping[str, str] = {
@@ -70,6 +74,33 @@ def add_captioning(parser: argparse.ArgumentParser, *, tracked: bool = True) -> 
     group.add_argument("--style", choices=("descriptive", "instruction"), default="descriptive", help="wording")
     group.add_argument("--detail", choices=("short", "normal", "detailed"), default="normal", help="how much is said")
     add_camera_view(group, tracked=tracked)
+
+
+def add_objects(parser: argparse.ArgumentParser, *, pictures: bool = True) -> None:
+    """What is known of the things in the picture; `pictures` = a detector can look at them."""
+    group = parser.add_argument_group("objects (what the hands do with them is told as well)")
+    group.add_argument("--objects", type=Path, metavar="FILE", help="detections as JSON lines (see docs/objects.md)")
+    if pictures:
+        group.add_argument("--detector", type=Path, metavar="MODEL", help="a detector of your own (.onnx; YOLO or SSD)")
+        group.add_argument("--labels", type=Path, metavar="FILE", help="the detector's names, one a line")
+
+
+def _objects(args: argparse.Namespace) -> DetectionSource | None:
+    """The detections that were asked for. Raises FigopError when they cannot be used."""
+    file, model = getattr(args, "objects", None), getattr(args, "detector", None)
+    if file is not None and model is not None:
+        raise SourceError("Objects come from --objects FILE or from --detector MODEL, not from both.")
+    if getattr(args, "labels", None) is not None and model is None:
+        raise SourceError("--labels names what a detector says: give --detector MODEL as well.")
+    if file is not None:
+        from edge.objects.detections import DetectionFile
+
+        return DetectionFile(file)
+    if model is not None:
+        from edge.objects.detector import OnnxDetector
+
+        return OnnxDetector(model, labels=args.labels)
+    return None
 
 
 def add_camera_view(group: Any, *, tracked: bool = True) -> None:
@@ -129,7 +160,10 @@ def caption_source(
         recorded_digest = source.recording.appearance_digest if isinstance(source, RecordingSource) else ""
         view = args.camera_view or source.view or "facing"
         mirrored = bool(source.mirrored) if source.gives_hands else args.mirrored
-        captioner = Captioner.open(
+        if source.gives_hands and getattr(args, "detector", None) is not None:
+            raise SourceError("A recording holds no pictures for a detector: give --objects FILE.")
+        objects = _objects(args)
+        captioner: Any = Captioner.open(
             args.bundle,
             view=view,
             mirrored=mirrored,
@@ -140,6 +174,11 @@ def caption_source(
             detail=args.detail,
             appearance_digest=recorded_digest,
         )
+        if objects is not None:
+            from edge.objects.live import ObjectCaptioner
+
+            told = recorded_digest if source.gives_hands else None
+            captioner = ObjectCaptioner(captioner, objects, view=view, mirrored=mirrored, digest=told)
     except BaseException:
         source.close()
         raise

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from edge.verbs.common import add_captioning, add_json, add_outputs, caption_source, finish, shell
+from edge.verbs.common import add_captioning, add_json, add_objects, add_outputs, caption_source, finish, shell
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -17,6 +17,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     )
     parser.add_argument("--realtime", action="store_true", help="as slowly as it was recorded, not as fast as it goes")
     add_captioning(parser, tracked=False)
+    add_objects(parser, pictures=False)
     add_outputs(parser)
     add_json(parser)
     parser.set_defaults(run=run)

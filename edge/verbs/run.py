@@ -13,6 +13,7 @@ from edge.sources import Source
 from edge.verbs.common import (
     add_captioning,
     add_json,
+    add_objects,
     add_outputs,
     caption_source,
     finish,
@@ -42,6 +43,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     )
     parser.add_argument("--no-adapt", action="store_true", help="do everything, however late it comes")
     add_captioning(parser)
+    add_objects(parser)
     add_outputs(parser)
     add_json(parser)
     parser.set_defaults(run=run)

@@ -25,7 +25,13 @@ def truth_of(scene: Scene) -> Truth:
     """What is true of a scene, in the form that rendered clips keep."""
     done = scene.performance
     return Truth(
-        done.t_ns, scene.contact, scene.held, boxes(scene), tuple(t.name for t in scene.things), scene.score, scene.act[0]
+        done.t_ns,
+        scene.contact,
+        scene.held,
+        boxes(scene),
+        tuple(t.name for t in scene.things),
+        scene.score,
+        scene.act[0],
     )
 
 
@@ -41,7 +47,9 @@ def seen_by_fit(scene: Scene, seed: int) -> Recording:
     size = metres * zoom
     ray = wrist[..., :2] / np.maximum(wrist[..., 2:], 0.1) * _SIDES[:, :2]
     times = (exact.t_ns * 1e-9)[None].astype(np.float32)
-    said = TrackerModel.load().see(rng, times, (world / metres * _SIDES[:, None])[None], ray[None], np.log(size)[None, ..., 0])
+    said = TrackerModel.load().see(
+        rng, times, (world / metres * _SIDES[:, None])[None], ray[None], np.log(size)[None, ..., 0]
+    )
     world = world + said.world[0] * _SIDES[:, None] * metres
     world = world - world[..., :1, :]
     marks = exact.landmarks + said.image[0] * _SIDES[:, None] * size[..., None]
@@ -53,7 +61,9 @@ def seen_by_fit(scene: Scene, seed: int) -> Recording:
         for slot in (0, 1):
             if present[i, slot]:
                 pixels = marks[i, slot, :, :2] * [width, height]
-                place[i, slot] = wrist_position(pixels, world[i, slot], (width / 2, height / 2), float(max(width, height)))
+                place[i, slot] = wrist_position(
+                    pixels, world[i, slot], (width / 2, height / 2), float(max(width, height))
+                )
     gone = ~present
     world[gone], marks[gone] = np.nan, np.nan
     return Recording(

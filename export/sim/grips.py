@@ -156,7 +156,9 @@ def _oppose(body: Body, target: Array, weights: Array, start: Array, gap: float,
     for f in free:
         movable[f] = True
     movable[1:, 2] = False
-    reach = Reach(start, movable, thumb[None], weights[None], np.full((1, 3), np.nan) if target is None else target, gap)
+    reach = Reach(
+        start, movable, thumb[None], weights[None], np.full((1, 3), np.nan) if target is None else target, gap
+    )
     angles, residual = solve(reach, body)
     return clamp(angles) if residual < 0.03 else None
 

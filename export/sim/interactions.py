@@ -104,10 +104,14 @@ class _Hand:
     palm: Array
     keys: list[tuple[float, Array, float, Array]] = field(default_factory=list)
 
-    def to(self, t: float, *, wrist: Array | None = None, turn: float | None = None, angles: Array | None = None) -> None:
+    def to(
+        self, t: float, *, wrist: Array | None = None, turn: float | None = None, angles: Array | None = None
+    ) -> None:
         """From the last key to this one."""
         _, w, s, a = self.keys[-1]
-        self.keys.append((t, w if wrist is None else wrist, s if turn is None else turn, a if angles is None else angles))
+        self.keys.append(
+            (t, w if wrist is None else wrist, s if turn is None else turn, a if angles is None else angles)
+        )
 
     def stay(self, t: float) -> None:
         """As it is until t."""
@@ -425,9 +429,12 @@ class _Director:
             held = grip("pinch", "flat", self.body, self.rng, stout=self.look.stout)
         palm = self.palm(slot, "top")
         edge0 = top - forward * half[1] - hinge
-        grasped = held.solids[0].centre * 0 + 0.5 * (
-            landmarks(held.angles[None], self.body)[0][4] + landmarks(held.angles[None], self.body)[0][8]
-        ) * self.metres
+        grasped = (
+            held.solids[0].centre * 0
+            + 0.5
+            * (landmarks(held.angles[None], self.body)[0][4] + landmarks(held.angles[None], self.body)[0][8])
+            * self.metres
+        )
 
         def at(angle: float) -> Array:
             return np.asarray(hinge + _about(axis, angle) @ edge0 - palm @ grasped)
@@ -518,9 +525,7 @@ def direct(seed: int, act: str | None = None, *, fps: float = 15.0, size: tuple[
     return _perform(stage, chosen, duration, fps, size, seed)
 
 
-def _perform(
-    stage: _Director, act: str, duration: float, fps: float, size: tuple[int, int], seed: int
-) -> Scene:
+def _perform(stage: _Director, act: str, duration: float, fps: float, size: tuple[int, int], seed: int) -> Scene:
     rng = stage.rng
     times = frame_times(duration, fps)
     count = len(times)
@@ -543,9 +548,7 @@ def _perform(
         focal=float(rng.uniform(0.8, 0.95)),
     )  # fmt: skip
     set_up = Stage(stage.view, forearm, home, np.zeros(2), "objects")
-    done = Performance(
-        np.round(times * 1e9).astype(np.int64), joints, wrists, presence, angles, (), stage.body, set_up
-    )
+    done = Performance(np.round(times * 1e9).astype(np.int64), joints, wrists, presence, angles, (), stage.body, set_up)
     scene = Scene(done, things, order(stage.events), np.zeros(0), np.zeros(0), (act,), camera, stage.look, seed, fps)
     scene.camera = _frame(scene)
     scene.contact, scene.held = _truth(stage, scene, times)

@@ -176,8 +176,8 @@ def _paint(x: float, y: float, z: float, nx: float, ny: float, nz: float, i: int
 
 @njit(**FAST)
 def draw(
-    image: Any, hit: Any, behind: Any, focal: float, caps: Any, kinds: Any, backs: Any, bounds: Any, knuckles: Any, frames: Any,
-    wrists: Any, scales: Any, skin: Any, cloth: Any, sun: Any, sun_rgb: Any, sky_rgb: Any, ground_rgb: Any,
+    image: Any, hit: Any, behind: Any, focal: float, caps: Any, kinds: Any, backs: Any, bounds: Any, knuckles: Any,
+    frames: Any, wrists: Any, scales: Any, skin: Any, cloth: Any, sun: Any, sun_rgb: Any, sky_rgb: Any, ground_rgb: Any,
 ) -> None:  # fmt: skip
     """Draw hands over image [H,W,3] float32 (linear light); hit [H,W] becomes their coverage.
 

@@ -142,9 +142,7 @@ class Renderer:
         self._ground = backdrop((width * supersample, height * supersample), self.look.backdrop)
         self._rng = np.random.default_rng(seed)
 
-    def draw(
-        self, hands: list[Flesh], solids: Sequence[Solid] = ()
-    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    def draw(self, hands: list[Flesh], solids: Sequence[Solid] = ()) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """(RGB [H,W,3] uint8, coverage of the hands [H,W] 0..1); hands and solids in camera axes; mirrored where the
         camera is."""
         from export.sim import march

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from export.sim.render import Look
 
 BALL, CYLINDER, BOX = 0, 1, 2
+_END = np.array([0.0, 0.0, 1.0])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +76,7 @@ def _surface(solid: Solid, count: int = 24) -> Array:
     turn = np.linspace(0, 2 * np.pi, count, endpoint=False)
     ring = np.column_stack([np.cos(turn), np.sin(turn), np.zeros(count)])
     if solid.kind == CYLINDER:
-        local = np.concatenate([ring + [0, 0, 1], ring - [0, 0, 1]]) * solid.half
+        local = np.concatenate([ring + _END, ring - _END]) * solid.half
     else:
         up = ring[:, [0, 2, 1]]
         local = np.concatenate([ring, up, ring[:, [2, 0, 1]], (ring + up) / np.sqrt(2)]) * solid.half
