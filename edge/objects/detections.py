@@ -130,7 +130,7 @@ def _read(row: Any) -> tuple[int, list[Detection]]:
             raise ValueError("a line needs its time: t in seconds, or t_ns in nanoseconds")
         t_ns = round(t * 1e9)
     size = row.get("image_size")
-    rows = row["detections"] if "detections" in row else [row]
+    rows = row.get("detections", [row])
     if not isinstance(rows, list) or not all(isinstance(r, dict) for r in rows):
         raise ValueError("detections must be a list of objects")
     return t_ns, [checked(r.get("label"), r.get("box"), r.get("score"), r.get("image_size", size)) for r in rows]

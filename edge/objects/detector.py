@@ -72,7 +72,7 @@ def _outputs(outputs: Sequence[TensorSpec], last: bool) -> tuple[str, dict[str, 
     if len(outputs) == 1 and len(outputs[0].shape) == 3:
         _, rows, columns = outputs[0].shape
         roles = {"rows": outputs[0].name}
-        if columns == 6 and 0 < rows <= _END2END_ROWS or (columns == 6 and rows < 0):
+        if columns == 6 and (rows < 0 or rows <= _END2END_ROWS):
             return "yolo-end2end", roles
         if columns > 5 and (rows < 0 or rows > columns):
             return "yolo-objectness", roles

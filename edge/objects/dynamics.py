@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -130,7 +131,7 @@ def _bridged(t: Array, values: Array, hole_s: float) -> Array:
     out = values.copy()
     ok = np.isfinite(out.reshape(len(t), -1)[:, 0])
     known = np.flatnonzero(ok)
-    for a, b in zip(known[:-1], known[1:], strict=True):
+    for a, b in pairwise(known):
         if b > a + 1 and t[b] - t[a] <= hole_s:
             part = ((t[a + 1 : b] - t[a]) / (t[b] - t[a])).reshape(-1, *[1] * (out.ndim - 1))
             out[a + 1 : b] = out[a] + part * (out[b] - out[a])
@@ -167,7 +168,7 @@ _TIPS = np.array([4, 8, 12, 16, 20])
 
 
 def palm_size(clip: Clip, slot: int) -> Array:
-    """[T] palm length in the picture's units, as long as it is in space: by the world landmarks where there are some."""
+    """[T] palm length in the picture's units, as long as it is in space; by world landmarks where there are some."""
     flat, world = clip.flat[:, slot], clip.world[:, slot]
     a = flat - flat.mean(axis=1, keepdims=True)
     b = (world - world.mean(axis=1, keepdims=True))[..., :2]
@@ -491,7 +492,7 @@ def turns(clip: Clip, span: Span, first: int, last: int, s: DynamicsSettings) ->
     low = high = 0
     way = 0
     for k in range(1, len(roll)):
-        low = k if roll[k] < roll[low] and way >= 0 or roll[k] < roll[low] else low
+        low = k if roll[k] < roll[low] else low
         high = k if roll[k] > roll[high] else high
         if way >= 0 and roll[high] - roll[k] > 0.6 * s.turn:  # was rising, now falls
             if way > 0:

@@ -41,7 +41,7 @@ class ObjectEvent:
     Attributes:
         hand: "left" or "right", the person's anatomical hand.
         verb: one of `OBJECT_VERBS`.
-        object: the object's name as the detector says it, with a number from 2 on where there are more ("cup", "cup 2").
+        object: its name as the detector says it, with a number from 2 on where there are more ("cup", "cup 2").
         grasp: of a grasp, one of `GRASPS`, or "" when it is not known.
         direction: of move and turn, in the person's own directions, or "".
         start, end: seconds of the source, end >= start.

@@ -1,8 +1,8 @@
 """What a hand holds, from the keyframe token: a small head over the landmark network's last feature and the pose.
 
 It says whether the hand holds something, how (power, precision pinch, lateral, hook, flat) and of what coarse shape
-the thing is. The weights (`grasp.npz`, written by `export.objects.fit` from renders alone) belong to one landmark
-network, named by its digest; with any other network the head keeps silent.
+the thing is. `grasp.npz` (written by `export.objects.fit` from tracked renders) reads token and pose and belongs to
+one landmark network, named by its digest; `grasp-pose.npz` reads the pose alone, for every other source.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from edge.skeleton import to_palm
 Array = NDArray[Any]
 
 SHAPES = ("ball", "cylinder", "box", "stick", "flat", "none")
-WEIGHTS = Path(__file__).with_name("grasp.npz")
+WEIGHTS, POSE_WEIGHTS = (Path(__file__).with_name(n) for n in ("grasp.npz", "grasp-pose.npz"))
+#: Seconds between two looks at a hand's pose.
+LOOK_S = 0.2
 #: A grasp is said when it is at least this likely over the keyframes of a hold, else left open.
 SAID = 0.45
 
@@ -35,7 +37,7 @@ def pose_of(world: Array, slot: int) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class Grasped:
-    """One look at one hand: holding 0..1; grasp [5] and shape [6] add up to 1 (given that it holds; shape with none)."""
+    """One look at one hand: holding 0..1; grasp [5] (given that it holds) and shape [6] add up to 1."""
 
     t: float
     holding: float
@@ -47,7 +49,7 @@ class Grasped:
 class GraspHead:
     """Two layers. w1 [D+60,H], b1 [H], w2 [H,12], b2 [12]; the inputs' mean and spread are part of w1 and b1.
 
-    digest: sha256 of the landmark network that the feature comes from.
+    digest: sha256 of the landmark network that the feature comes from; "" and D = 0 for a head that reads the pose.
     """
 
     w1: Array
@@ -74,8 +76,9 @@ class GraspHead:
         x = np.concatenate([feature, pose], axis=-1).astype(np.float32)
         return np.asarray(np.maximum(x @ self.w1 + self.b1, 0) @ self.w2 + self.b2)
 
-    def read(self, t: float, feature: Array, world: Array, slot: int) -> Grasped | None:
+    def read(self, t: float, feature: Array | None, world: Array, slot: int) -> Grasped | None:
         """A look at one hand; None where the feature or the joints are missing."""
+        feature = np.zeros(0, np.float32) if feature is None or not self.digest else feature
         if feature.shape[-1] + 60 != len(self.w1) or not (np.isfinite(feature).all() and np.isfinite(world).all()):
             return None
         out = self.logits(feature, pose_of(world, slot))
@@ -89,28 +92,35 @@ def _softmax(x: Array) -> Array:
 
 
 @lru_cache(maxsize=1)
-def shipped() -> GraspHead | None:
-    """The head that comes with figop, or None where its file was left out."""
-    return GraspHead.load() if WEIGHTS.is_file() else None
+def shipped() -> tuple[GraspHead, ...]:
+    """The heads that come with figop, the one for the keyframe token first."""
+    return tuple(GraspHead.load(path) for path in (WEIGHTS, POSE_WEIGHTS) if path.is_file())
 
 
 @dataclass(slots=True)
 class GraspTrace:
-    """The head's looks at both hands over a stream."""
+    """The heads' looks at both hands over a stream; digest: of the network behind the frames' features."""
 
-    head: GraspHead | None
+    heads: tuple[GraspHead, ...]
     digest: str = ""
     looks: tuple[list[Grasped], list[Grasped]] = field(default_factory=lambda: ([], []))
 
     def push(self, frame: HandFrame) -> None:
-        """Look at the hands of a keyframe; other frames carry no feature."""
-        if self.head is None or frame.appearance is None or self.digest not in ("", self.head.digest):
+        """Look at the hands: by the token in keyframes, by the pose where no head reads this network's token."""
+        for head in self.heads:
+            if head.digest and head.digest != self.digest:
+                continue
+            if head.digest and frame.appearance is None:
+                return
+            for slot in (0, 1):
+                looks = self.looks[slot]
+                due = bool(head.digest) or not looks or frame.t - looks[-1].t >= LOOK_S
+                if due and frame.present(slot):
+                    feature = frame.appearance[slot] if frame.appearance is not None else None
+                    look = head.read(frame.t, feature, frame.world[slot], slot)
+                    if look is not None:
+                        looks.append(look)
             return
-        for slot in (0, 1):
-            if frame.present(slot):
-                look = self.head.read(frame.t, frame.appearance[slot], frame.world[slot], slot)
-                if look is not None:
-                    self.looks[slot].append(look)
 
     def forget(self, before: float) -> None:
         """Drop looks older than this, seconds."""

@@ -30,7 +30,8 @@ class _Words:
         texts += [*data["then"], *data["it"], data["last"], *data["heard_separators"], "the a an"]
         self.reserved = {w for t in texts for w in re.findall(r"[\w-]+", re.sub(r"\{\w+\}", " ", t))}
         left, right = (re.escape(q) for q in data["quotes"])
-        word = r"(?!(?:%s)\b)[\w-]+" % "|".join(map(re.escape, sorted(self.reserved, key=len, reverse=True)))
+        reserved = "|".join(map(re.escape, sorted(self.reserved, key=len, reverse=True)))
+        word = rf"(?!(?:{reserved})\b)[\w-]+"
         name = rf'{left}(?P<quoted>[^"“”]+?){right}'
         if data["space"]:  # without spaces nothing tells where a bare name ends
             name += f"|(?P<plain>{word}(?: {word})*)"

@@ -73,7 +73,7 @@ def seen_by_fit(scene: Scene, seed: int) -> Recording:
 
 
 def detected(truth: Truth, landmarks: Array, seed: int, *, exact: bool = False) -> list[Detections]:
-    """What a detector says of the things of a clip: true boxes, or boxes with the errors above. landmarks [T,2,21,3]."""
+    """What a detector says of a clip's things: true boxes, or boxes with the errors above. landmarks [T,2,21,3]."""
     rng = np.random.default_rng((seed, 6))
     out: list[Detections] = []
     slow = np.zeros((len(truth.names), 4))

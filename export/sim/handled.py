@@ -73,7 +73,7 @@ def make_clip(scene: Scene, stem: Path) -> None:
         scene.performance.t_ns, scene.contact, scene.held, boxes(scene), tuple(t.name for t in scene.things),
         scene.score, scene.act[0],
     )  # fmt: skip
-    frames = [rgb for rgb in pictures(scene)]
+    frames = list(pictures(scene))
     write_webm(stem.with_suffix(".webm"), frames, scene.fps, scene.camera.size, codec="VP80")
     lines = []
     for t_ns, row in zip(truth.t_ns.tolist(), truth.boxes, strict=True):

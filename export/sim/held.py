@@ -30,6 +30,7 @@ from export.sim.kinematics import landmarks, rotation
 from export.sim.render import Look, Renderer
 from export.sim.solids import Solid, distance
 from export.sim.stage import POSTURES, set_stage
+from export.sim.tracker_model import TrackerModel
 
 #: pictures of one file; their sides in pixels: hands of 60 to 150, as cameras at arm's length have them
 PART, SIDES = 100, (112, 176)
@@ -45,7 +46,10 @@ CLEAR = 0.028
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shot:
-    """A picture [H,W,3], where its one hand's joints are in it [21,2] (pixels), and what is true of it; grasp and shape are -1 and "none"'s number without a thing."""
+    """A picture [H,W,3], where its one hand's joints are in it [21,2] (pixels), and what is true of it.
+
+    Without a thing in the hand grasp is -1 and shape the number of "none".
+    """
 
     rgb: NDArray[np.uint8]
     points: Array
@@ -74,8 +78,25 @@ def _elsewhere(joints: Array, body: Body, rng: np.random.Generator) -> tuple[Sol
     return ()
 
 
-def shoot(seed: int) -> Shot:
-    """The picture of a seed."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Held:
+    """A hand with or without a thing before a camera, and what is true of it (see `Shot`)."""
+
+    body: Body
+    look: Look
+    camera: Camera
+    joints: Array
+    forearm: Array
+    solids: list[Solid]
+    slot: int
+    holding: bool
+    grasp: int
+    shape: int
+    near: bool
+
+
+def pose(seed: int) -> Held:
+    """The hand of a seed: joints [21,3] and solids in camera axes."""
     rng = np.random.default_rng(seed)
     side = int(rng.integers(*SIDES))
     body, look = Body.sample(rng), Look.sample(rng)
@@ -105,12 +126,41 @@ def shoot(seed: int) -> Shot:
         centre=tuple(joints.mean(axis=0) + rng.normal(0, 0.012, 3)), mirrored=False,
     )  # fmt: skip
     turn = camera.rotation()
-    seen = camera.see(joints)
-    flesh = clothe(seen, left=slot == 0, forearm=turn @ stage.forearm[slot][:, 0], sleeve=look.sleeve, stout=look.stout)
     there = [s.moved(turn @ palm, camera.see(np.zeros(3))) for s in solids]
-    rgb, _ = Renderer(camera, look, seed=seed).draw([flesh], there)
-    points = camera.project(seen) * side
-    return Shot(rgb, points, slot, holding, grasp, shape, near)
+    arm = turn @ stage.forearm[slot][:, 0]
+    return Held(body, look, camera, camera.see(joints), arm, there, slot, holding, grasp, shape, near)
+
+
+def shoot(seed: int) -> Shot:
+    """The picture of a seed."""
+    h = pose(seed)
+    flesh = clothe(h.joints, left=h.slot == 0, forearm=h.forearm, sleeve=h.look.sleeve, stout=h.look.stout)
+    rgb, _ = Renderer(h.camera, h.look, seed=seed).draw([flesh], h.solids)
+    points = h.camera.project(h.joints) * h.camera.size[0]
+    return Shot(rgb, points, h.slot, h.holding, h.grasp, h.shape, h.near)
+
+
+def guessed(first: int, count: int) -> dict[str, Array]:
+    """Rows as `see` gives them, without pictures: joints with the fitted tracker's errors, no feature."""
+    rng = np.random.default_rng((first, 3))
+    hands = [pose(first + i) for i in range(count)]
+    sides = np.array([[-1.0 if h.slot == 0 else 1.0, 1, 1] for h in hands], np.float32)[:, None]
+    metres = np.array([float(h.body.metres) for h in hands], np.float32)[:, None, None]
+    joints = np.stack([h.joints for h in hands]).astype(np.float32)
+    wrist, true = joints[:, 0], (joints - joints[:, :1]) / metres * sides
+    size = metres[:, 0, 0] * np.array([h.camera.focal for h in hands], np.float32) / wrist[:, 2]
+    ray = wrist[:, :2] / wrist[:, 2:] * sides[:, 0, :2]
+    twice = [np.repeat(np.repeat(a[:, None, None], 2, axis=1), 2, axis=2) for a in (true, ray, np.log(size))]
+    times = np.tile(np.array([[0.0, 1 / 15]], np.float32), (count, 1))
+    said = TrackerModel.load().see(rng, times, *twice)
+    world = (true + said.world[:, 0, 0]) * sides * metres
+    kept = ~said.lost[:, 0, 0]
+    columns = {n: np.array([getattr(h, n) for h in hands])[kept] for n in ("slot", "holding", "grasp", "shape", "near")}
+    empty = np.zeros((int(kept.sum()), 0), np.float16)
+    return columns | {
+        "feature": empty, "world": (world - world[:, :1])[kept], "lost": np.array((~kept).sum()),
+        "other_hand": np.array(0), "digest": np.array(""),
+    }  # fmt: skip
 
 
 def see(shots: Iterable[Shot]) -> dict[str, Array]:
@@ -142,7 +192,7 @@ def see(shots: Iterable[Shot]) -> dict[str, Array]:
     }  # fmt: skip
 
 
-def make(folder: Path, split: str, count: int, *, part: int = PART) -> None:
+def make(folder: Path, split: str, count: int, *, pictures: bool = True, part: int = PART) -> None:
     """Make what is missing of `count` pictures. Raises SinkError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -152,7 +202,11 @@ def make(folder: Path, split: str, count: int, *, part: int = PART) -> None:
         path = folder / f"{split}-{first:05d}.npz"
         if path.exists():
             continue
-        rows = see(shoot(SEEDS[split] + i) for i in range(first, min(first + part, count)))
+        last = min(first + part, count)
+        if pictures:
+            rows = see(shoot(SEEDS[split] + i) for i in range(first, last))
+        else:
+            rows = guessed(SEEDS[split] + first, last - first)
         out = io.BytesIO()
         np.savez(out, **rows)
         write_whole(path, out.getvalue())
@@ -166,10 +220,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--train", type=int, default=6000)
     parser.add_argument("--choose", type=int, default=800)
     parser.add_argument("--test", type=int, default=1000)
+    parser.add_argument(
+        "--no-pictures", action="store_true", help="joints with fitted errors instead: for the pose head"
+    )
     args = parser.parse_args(argv)
     try:
         for split in SEEDS:
-            make(args.output, split, getattr(args, split))
+            make(args.output, split, getattr(args, split), pictures=not args.no_pictures)
     except FigopError as error:
         print(error)
         return 1

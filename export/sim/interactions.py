@@ -378,7 +378,7 @@ class _Director:
             second_palm = _about(turn / size, float(np.arcsin(min(size, 1.0)))) @ second_palm
         goal = centre - second_palm @ main.centre + axis * min(0.85 * self.metres, 0.9 * length)
         self.hands[other] = second = _Hand(other, second_palm, [])
-        inward, upw, forward = self.basis(other).T
+        inward, _, forward = self.basis(other).T
         away = goal - forward * 0.10 - inward * 0.10
         second.keys.append((0.0, away, 0.0, RELAXED.copy()))
         second.stay(self.t - 0.2)
@@ -413,7 +413,7 @@ class _Director:
         spot = self.spot(slot)
         half = self.metres * np.array([self.span(0.55, 0.8), self.span(0.55, 0.8), self.span(0.25, 0.4)])
         axes = np.stack([right, forward, up], axis=1)
-        rgb, second, stripes = paint(self.rng)
+        rgb, second, _ = paint(self.rng)
         base = Solid(BOX, spot, axes, half, rgb, second, 0)
         thick = 0.006
         top = spot + up * (half[2] + thick)
@@ -596,10 +596,8 @@ def _truth(stage: _Director, scene: Scene, times: Array) -> tuple[Array, Array]:
     for i in range(len(times)):
         for slot in (0, 1):
             if done.presence[i, slot] > 0:
-                flesh = next(
-                    f for f, s in zip(solid(done, scene.camera, stage.look, i), np.flatnonzero(done.presence[i]), strict=True)
-                    if s == slot
-                )  # fmt: skip
+                present = np.flatnonzero(done.presence[i]).tolist()
+                flesh = solid(done, scene.camera, stage.look, i)[present.index(slot)]
                 turn = scene.camera.rotation()
                 part = np.linspace(0, 1, 6)[None, :, None]
                 fingers = flesh.group <= 5
