@@ -39,7 +39,7 @@ class DynamicsSettings:
         follows: a thing that went this far with the hand was held. opens: change of the box's area that is a lid.
         lift, move: distances that are told; turn: radians; beyond: a travel this long is told beside a turn.
         open_s: fingers open this long before the palm leaves; reach_s: a reach begins at most so long before contact.
-        close_s: fingers take so long to close. pitch: how far the camera looks down, by view.
+        close_s: fingers take so long to close; pad_s: flesh brushes a thing so long before and after. pitch: how far the camera looks down, by view.
     """
 
     near: float = 0.20
@@ -63,6 +63,7 @@ class DynamicsSettings:
     open_s: float = 0.20
     reach_s: float = 1.3
     close_s: float = 0.22
+    pad_s: float = 0.17
     pitch: Mapping[str, float] = field(default_factory=lambda: {"facing": 0.5, "egocentric": 0.9})
 
 
@@ -296,7 +297,7 @@ def _carried_frames(span: Span, pair: _Pair, s: DynamicsSettings) -> NDArray[np.
     for a, b in zip(edges[::2], edges[1::2], strict=True):
         if float(moving[a:b].sum()) * pair.step < s.starts:
             along[a:b] = False
-    return rows[along]
+    return np.asarray(rows[along])
 
 
 def _extent(clip: Clip, span: Span, rows: NDArray[np.int64], s: DynamicsSettings) -> float:
@@ -418,12 +419,19 @@ def travels(
     if last - first < 3:
         return []
     t = clip.t
-    flat = smooth(t, _bridged(t, clip.flat[:, span.slot, 0], s.bridge_s), s.smooth_s)
     size = palm_size(clip, span.slot)
     wrist = smooth(t, _bridged(t, clip.wrist[:, span.slot], s.bridge_s), 2 * s.smooth_s)
-    palm = float(np.nanmedian(np.linalg.norm(clip.world[first : last + 1, span.slot, 9], axis=-1)))
+    rows = slice(first, last + 1)
+    palm = float(np.nanmedian(np.linalg.norm(clip.world[rows, span.slot, 9], axis=-1)))
     if not np.isfinite(palm) or palm <= 0:
         palm = 0.094
+    flat = _bridged(t, clip.flat[:, span.slot, 0], s.bridge_s)
+    if np.isfinite(flat[rows, 0]).mean() < 0.9:  # the hand is lost now and then: its thing tells where it is
+        box = clip.boxes[:, span.thing]
+        flat = 0.5 * (box[:, :2] + box[:, 2:])
+        known = np.flatnonzero(np.isfinite(size))
+        size = np.interp(np.arange(len(t)), known, size[known]) if len(known) else size
+    flat = smooth(t, flat, s.smooth_s)
     speed = np.nan_to_num(_speed(t, flat) / size)[first : last + 1]
     out = []
     for a, b in _bursts(speed, 0.5):
@@ -672,12 +680,14 @@ def read(
     receivers = {id(b) for _, b in given.values()}
     heights: dict[int, float] = {}
     for k, row in enumerate(rows):
-        contact[row.first : row.last + 1, row.slot, row.thing] = True
+        brushed = _frames(clip, float(clip.t[row.first]) - s.pad_s, float(clip.t[row.last]) + s.pad_s)
+        contact[brushed, row.slot, row.thing] = True
         if id(row) in receivers:
             giver = next(a for a, b in given.values() if b is row)
             later = replace(row, first=min(giver.last, row.last), held=True)
             teller.hold(later, taken=False, height=heights.get(id(giver), 0.0))
-            held[_frames(clip, float(clip.t[giver.last]) - s.open_s, _until(clip, row, s)), row.slot, row.thing] = True
+            given_at = float(clip.t[giver.last]) - s.open_s + 1e-6
+            held[_frames(clip, given_at, _until(clip, row, s)), row.slot, row.thing] = True
         elif k in given:
             a, b = given[k]
             heights[id(a)] = teller.hold(row, given=float(clip.t[b.first]))

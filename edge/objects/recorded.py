@@ -8,7 +8,8 @@ import numpy as np
 
 from edge.hands.frame import HandFrame
 from edge.objects.detections import Detections
-from edge.objects.dynamics import DynamicsSettings, Grasps, Reading, clip_of, read
+from edge.objects.dynamics import DynamicsSettings, Reading, clip_of, read
+from edge.objects.grasp import GraspTrace, shipped
 from edge.objects.things import Things
 
 
@@ -18,9 +19,15 @@ def read_all(
     *,
     view: str = "facing",
     settings: DynamicsSettings | None = None,
-    grasps: Grasps | None = None,
+    digest: str = "",
 ) -> tuple[Reading, tuple[str, ...]]:
-    """The reading, and the names of the things that its arrays are about."""
+    """The reading, and the names of the things that its arrays are about; digest: of the network behind the features."""
+    if not frames:
+        nothing = np.zeros((0, 2, 0), bool)
+        return Reading(nothing, nothing, ()), ()
+    grasps = GraspTrace(shipped(), digest)
+    for frame in frames:
+        grasps.push(frame)
     things = Things()
     for row in seen:
         things.push(row)

@@ -106,9 +106,9 @@ def fit(rows: Rows, seed: int, *, use: str = "both", hidden: int = HIDDEN, round
             plan.step()
     w1 = (first.weight.detach().numpy() / spread).T
     b1 = first.bias.detach().numpy() - mean @ w1
-    half = [np.asarray(a, np.float16).astype(np.float32) for a in (w1, b1, second.weight.detach().numpy().T,
-                                                                  second.bias.detach().numpy())]  # fmt: skip
-    return GraspHead(*half, rows.digest)
+    last = second.weight.detach().numpy().T, second.bias.detach().numpy()
+    w1, b1, w2, b2 = (np.asarray(a, np.float16).astype(np.float32) for a in (w1, b1, *last))
+    return GraspHead(w1, b1, w2, b2, rows.digest)
 
 
 def save(head: GraspHead, path: Path) -> None:

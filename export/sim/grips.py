@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edge.objects.grasp import GRASPS, SHAPES
+from edge.objects.event import GRASPS
+from edge.objects.grasp import SHAPES
 from edge.skeleton import CHAINS
 from export.sim.anatomy import FIST, OPEN, RELAXED, Array, Body, bend, clamp
 from export.sim.flesh import GIRTH

@@ -21,7 +21,8 @@ from edge.errors import FigopError, SinkError
 from edge.files import write_whole
 from edge.hands.native import NativeTracker
 from edge.hands.roi import from_landmarks
-from edge.objects.grasp import GRASPS, SHAPES
+from edge.objects.event import GRASPS
+from edge.objects.grasp import SHAPES
 from export.sim.anatomy import Array, Body
 from export.sim.camera import Camera
 from export.sim.flesh import clothe

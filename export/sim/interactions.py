@@ -176,7 +176,7 @@ class _Director:
         return np.asarray(-inward * side + up * self.rng.uniform(-0.02, 0.02) + forward * self.rng.uniform(0.0, 0.08))
 
     def say(self, slot: int, verb: str, thing: int, start: float, end: float, **more: str) -> None:
-        event = ObjectEvent(HANDS[slot], verb, self.things[thing][0], start=start, end=end, **more)
+        event = ObjectEvent(HANDS[slot], verb, self.things[thing][0], start=start, end=end, **more)  # type: ignore[arg-type]
         check(event)
         self.events.append(event)
 
@@ -202,7 +202,7 @@ class _Director:
     def retreat(self, hand: _Hand, *, far: float = 1.0) -> None:
         """Back from the thing and relaxed."""
         inward, up, forward = self.basis(hand.slot).T
-        _, wrist, _, _ = hand.keys[-1]
+        wrist: Array = hand.keys[-1][1]
         way = forward * self.span(0.09, 0.14) + inward * self.span(0.02, 0.06) * far**2 - up * self.span(0.0, 0.03)
         hand.to(hand.keys[-1][0] + self.span(0.4, 0.7), wrist=wrist - far * way, turn=0.0, angles=RELAXED)
 
@@ -373,7 +373,7 @@ class _Director:
         second_palm = mirror @ palm
         own = second_palm @ main.axes[:, 2]
         turn = np.cross(own, axis * np.sign(own @ axis))
-        size = np.linalg.norm(turn)
+        size = float(np.linalg.norm(turn))
         if size > 1e-6:
             second_palm = _about(turn / size, float(np.arcsin(min(size, 1.0)))) @ second_palm
         goal = centre - second_palm @ main.centre + axis * min(0.85 * self.metres, 0.9 * length)
@@ -623,7 +623,10 @@ def _frame(scene: Scene) -> Camera:
     pad = -len(everything) % 21
     everything = np.concatenate([everything, everything[:pad]]).reshape(-1, 1, 21, 3)
     whole = replace(
-        done, joints=everything, wrist=np.zeros((len(everything), 1, 3)), presence=np.ones((len(everything), 1))
+        done,
+        joints=everything,
+        wrist=np.zeros((len(everything), 1, 3)),
+        presence=np.ones((len(everything), 1), np.float32),
     )
     return frame_on(whole, scene.camera, margin=0.05, closest=0.5)
 

@@ -89,7 +89,7 @@ def outline(solids: Sequence[Solid]) -> Array:
 
 
 @njit(inline="always", **FAST)
-def _solid(x: float, y: float, z: float, kind: int, half: Any) -> float:
+def _solid(x: float, y: float, z: float, kind: int, half: Any) -> Any:
     if kind == 0:
         return np.sqrt(x * x + y * y + z * z) - half[0]
     if kind == 1:

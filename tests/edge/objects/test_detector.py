@@ -50,7 +50,9 @@ def test_it_looks_now_and_then(tmp_path: Path) -> None:
 def test_names_come_from_a_file(tmp_path: Path) -> None:
     labels = tmp_path / "names.txt"
     labels.write_text("Tea_Cup\npen\n", encoding="utf-8")
-    (found,) = OnnxDetector(block_detector(tmp_path / "m.onnx", "yolo", names=None), labels=labels).detect(picture(0, 0))
+    (found,) = OnnxDetector(block_detector(tmp_path / "m.onnx", "yolo", names=None), labels=labels).detect(
+        picture(0, 0)
+    )
     assert found.label == "tea cup"
 
 
@@ -58,7 +60,7 @@ def test_a_model_without_names_asks_for_them(tmp_path: Path) -> None:
     model = block_detector(tmp_path / "m.onnx", "yolo", names=None)
     with pytest.raises(SourceError, match="give --labels FILE"):
         OnnxDetector(model)
-    with pytest.raises(SourceError, match="labels .* cannot be read"):
+    with pytest.raises(SourceError, match=r"labels .* cannot be read"):
         OnnxDetector(model, labels=tmp_path / "none.txt")
 
 

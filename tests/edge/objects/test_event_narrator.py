@@ -11,7 +11,19 @@ from edge.objects.event import DIRECTIONS, GRASPS, ObjectEvent, name_of, said
 from edge.objects.narrator import narrate, parse
 from edge.score import HANDS, OBJECT_VERBS
 
-NAMES = ("cup", "cup 2", "it", "left hand", "to the left", "traffic light", "then", "wine-glass", "opens it", "a", "盒子")
+NAMES = (
+    "cup",
+    "cup 2",
+    "it",
+    "left hand",
+    "to the left",
+    "traffic light",
+    "then",
+    "wine-glass",
+    "opens it",
+    "a",
+    "盒子",
+)
 
 
 @st.composite
