@@ -39,7 +39,8 @@ class DynamicsSettings:
         follows: a thing that went this far with the hand was held. opens: change of the box's area that is a lid.
         lift, move: distances that are told; turn: radians; beyond: a travel this long is told beside a turn.
         open_s: fingers open this long before the palm leaves; reach_s: a reach begins at most so long before contact.
-        close_s: fingers take so long to close; pad_s: flesh brushes a thing so long before and after. pitch: how far the camera looks down, by view.
+        close_s: fingers take so long to close; pad_s: flesh brushes a thing so long before and after.
+        pitch: how far the camera looks down, radians, by view.
     """
 
     near: float = 0.20

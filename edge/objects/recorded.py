@@ -21,7 +21,7 @@ def read_all(
     settings: DynamicsSettings | None = None,
     digest: str = "",
 ) -> tuple[Reading, tuple[str, ...]]:
-    """The reading, and the names of the things that its arrays are about; digest: of the network behind the features."""
+    """The reading, and names of the things that its arrays are about; digest: of the network behind the features."""
     if not frames:
         nothing = np.zeros((0, 2, 0), bool)
         return Reading(nothing, nothing, ()), ()

@@ -115,13 +115,16 @@ class LlmJudge:
 
     def judge(self, reference: Score, lines: Sequence[Line], language: str = "en") -> Verdict:
         """Ask about one clip. Raises LlmError."""
-        question = _question(reference, lines, language)
+        return verdict(self.ask(RUBRIC, _question(reference, lines, language)))
+
+    def ask(self, system: str, user: str) -> str:
+        """The model's answer to one question. Raises LlmError."""
         body = {
             "model": self.model,
-            "messages": [{"role": "system", "content": RUBRIC}, {"role": "user", "content": question}],
+            "messages": [{"role": "system", "content": system}, {"role": "user", "content": user}],
             "temperature": 0,
         }
-        return verdict(self._content(self._post(body)))
+        return self._content(self._post(body))
 
     def _post(self, body: dict[str, Any]) -> bytes:
         headers = {"Content-Type": "application/json", "User-Agent": "figop"}

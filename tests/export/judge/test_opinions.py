@@ -14,12 +14,17 @@ import pytest
 
 from edge.cli import main
 from edge.errors import FigopError
+from edge.events import Caption
 from edge.narrator import narrate
+from edge.objects.event import ObjectEvent
+from edge.objects.narrator import narrate as narrate_objects
 from edge.score import FingerEvent, Score
 from export.judge.agreement import by_score, mistaken, mistakes, ratings, whole
 from export.judge.judge import Line, judge
 from export.judge.llm import KEYS, TRIES, LlmError, LlmJudge, verdict
 from export.judge.text_metrics import METEOR_NEEDS, METEOR_SPEAKS, text_scores
+from export.objects.rephrase import main as rephrase_main
+from export.objects.rephrase import rephrase
 
 CURL = FingerEvent("right", "curl", ("index",), start=0.5, end=1.0)
 SCORE: Score = (CURL, FingerEvent("left", "swipe", ("thumb",), "left", "index", start=1.2, end=1.7))
@@ -345,3 +350,64 @@ def test_hand_finger_and_motion_are_judged_alone() -> None:
     judged = judge((CURL,), [Line("The left index finger straightens.", 0.0, 2.0)])
     assert {name: counts.matched for name, counts in judged.alone.items()} == {"hand": 0, "finger": 1, "motion": 0}
     assert judge((CURL,), spoken((CURL,))).alone["motion"].f1 == 1.0
+
+
+# -- rewording ---------------------------------------------------------------------------------------------------
+
+
+def object_caption() -> dict[str, Any]:
+    score = (
+        ObjectEvent("right", "grasp", "cup", "pinch", start=0.0, end=1.0),
+        ObjectEvent("right", "move", "cup", direction="left", start=1.0, end=2.0),
+    )
+    event = Caption("objects-0", 0.0, 2.0, source="objects", text=narrate_objects(score), objects=score)
+    return event.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [
+        ("The right hand takes hold of the cup with a pinch, then shifts it left.", "reworded"),
+        ("The right hand grasps the cup with a precision pinch and moves it to the left.", "kept"),
+        ("The right hand takes hold of the cup with a pinch, then shifts it right.", "rejected"),
+        ("The right hand takes hold of the cup, then shifts it left.", "rejected"),
+        ("The right hand takes hold of the cup with a pinch, lifts it, then shifts it left.", "rejected"),
+        ("The left hand takes hold of the cup with a pinch, then shifts it left.", "rejected"),
+        ("A hand plays with the cup.", "rejected"),
+        ("", "rejected"),
+    ],
+)
+def test_only_words_that_say_the_same_are_taken(model: FakeModel, answer: str, verdict: str) -> None:
+    model.says(answer)
+    row = object_caption()
+    (out,), counts = rephrase([row], LlmJudge(model.url, "fake").ask)
+    assert counts == {verdict: 1}
+    assert out["text"] == (answer if verdict == "reworded" else row["text"])
+    assert out["objects"] == row["objects"]
+
+
+def test_finger_captions_are_reworded_too(model: FakeModel) -> None:
+    row = Caption("phrase-0", 0.4, 1.0, text=narrate((CURL,)), score=(CURL,)).to_dict()
+    model.says(narrate((CURL,), style="instruction"))
+    (out,), counts = rephrase([row], LlmJudge(model.url, "fake").ask)
+    assert counts == {"reworded": 1}
+    assert out["text"] != row["text"]
+
+
+def test_the_rephraser_of_a_file(
+    model: FakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FIGOP_LLM_KEY", SECRET)
+    source, target = tmp_path / "events.jsonl", tmp_path / "words.jsonl"
+    other = {"type": "dropped", "reason": "gap"}
+    source.write_text("\n".join(json.dumps(r) for r in (other, object_caption())), encoding="utf-8")
+    model.says("The right hand takes hold of the cup with a pinch, then shifts it left.")
+    call = [str(source), "--url", model.url, "--model", "fake", "-o", str(target)]
+    assert rephrase_main(call) == 0
+    rows = [json.loads(line) for line in target.read_text(encoding="utf-8").splitlines()]
+    assert rows[0] == other
+    assert rows[1]["text"].endswith("then shifts it left.")
+    assert SECRET not in "".join(capsys.readouterr()) + target.read_text(encoding="utf-8")
+    source.write_text("{", encoding="utf-8")
+    assert rephrase_main(call) == 1
+    assert "line 1: not JSON" in capsys.readouterr().err
