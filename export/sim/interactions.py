@@ -222,7 +222,7 @@ class _Director:
             if np.linalg.norm(turn) > 1e-6:
                 palm = _about(turn / np.linalg.norm(turn), float(np.arctan2(np.linalg.norm(turn), axis @ up))) @ palm
         spot = self.spot(slot)
-        wrist = spot - palm @ main.centre
+        wrist: Array = spot - palm @ main.centre
         hand = self.enter(slot, palm, wrist)
         if hand.palm is not palm:
             hand.palm = palm if len(hand.keys) < 3 else hand.palm
