@@ -6,7 +6,7 @@ both hands. Fingers close along their grasp's way until the flesh of a bone meet
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -294,8 +294,3 @@ def empty_hand(body: Body, rng: np.random.Generator) -> Array:
     angles[0] += _deg(rng.uniform([-8, -6, -6, -14], [25, 40, 40, 12]))
     angles = angles + rng.normal(0, 0.06, (5, 4))
     return clamp(angles)
-
-
-def placed(held: Grip, turn: Array, shift: Array) -> Grip:
-    """The thing of a grip in other axes: palm axes as `turn` [3,3] (columns), wrist at `shift` [3]."""
-    return replace(held, solids=tuple(s.moved(turn, shift) for s in held.solids))

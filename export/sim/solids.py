@@ -78,8 +78,8 @@ def _surface(solid: Solid, count: int = 24) -> Array:
     if solid.kind == CYLINDER:
         local = np.concatenate([ring + _END, ring - _END]) * solid.half
     else:
-        up = ring[:, [0, 2, 1]]
-        local = np.concatenate([ring, up, ring[:, [2, 0, 1]], (ring + up) / np.sqrt(2)]) * solid.half
+        rise = np.linspace(-1.0, 1.0, 9)[:, None, None]  # rings from pole to pole
+        local = (np.sqrt(1 - rise**2) * ring + rise * _END).reshape(-1, 3) * solid.half
     return np.asarray(solid.centre + local @ solid.axes.T)
 
 
