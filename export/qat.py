@@ -28,8 +28,9 @@ from export.models.student import Student
 from quant.calibrate import load
 from quant.compare import VERIFICATION, Material
 
-#: Ticks of a window, windows of a step, steps and learning rate of a short run on one core.
-WINDOW, BATCH, STEPS, RATE = 64, 8, 120, 1e-4
+#: Ticks of a window, windows of a step, steps and learning rate of a short run on one core. Ten times the rate lost
+#: 0.8 dB on recordings that taught nothing.
+WINDOW, BATCH, STEPS, RATE = 64, 8, 120, 1e-5
 
 
 class FakeLinear(nn.Module):

@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--every", type=int, default=3, help="frames of the video that are compared (default every 3rd)"
     )
-    parser.add_argument("--recipe", default="mixed_w8c_a8")
+    parser.add_argument("--recipe", default="dynamic_w8c")
     parser.add_argument("--vs", choices=("none", "mediapipe"), default="none")
     parser.add_argument("--frames", type=int, help="frames of the tracker's comparison (default: all)")
     parser.add_argument("-o", "--output", type=Path)

@@ -34,12 +34,14 @@ ONNX_OPS: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """An operator. name: of its first output tensor (LiteRT) or node (ONNX); constant: whether it has weights."""
+    """An operator. name: of its first output tensor (LiteRT) or node (ONNX); constant: whether it has weights;
+    inputs, outputs: tensors by name."""
 
     name: str
     op: str
     constant: bool
-    output: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
 
     def is_a(self, word: str, format: str) -> bool:
         """Whether recipes call it so."""
@@ -63,8 +65,8 @@ def _tflite(data: bytes) -> list[Layer]:
         kind = names.get(max(int(code.builtinCode), int(code.deprecatedBuiltinCode)), "CUSTOM")
         given = [int(i) for i in op.inputs if int(i) >= 0]
         held = any(model.buffers[graph.tensors[i].buffer].data is not None for i in given[: 3 if kind != "ADD" else 0])
-        name = graph.tensors[op.outputs[0]].name.decode()
-        out.append(Layer(name, kind, held, name))
+        inputs, outputs = (tuple(graph.tensors[i].name.decode() for i in ends) for ends in (given, op.outputs))
+        out.append(Layer(outputs[0], kind, held, inputs, outputs))
     return out
 
 
@@ -73,7 +75,10 @@ def _onnx(data: bytes) -> list[Layer]:
 
     graph = onnx.load_from_string(data).graph
     held = {w.name for w in graph.initializer}
-    return [Layer(n.name or n.output[0], n.op_type, any(i in held for i in n.input), n.output[0]) for n in graph.node]
+    return [
+        Layer(n.name or n.output[0], n.op_type, any(i in held for i in n.input), tuple(n.input), tuple(n.output))
+        for n in graph.node
+    ]
 
 
 def read_flatbuffer(data: bytes) -> Any:

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from devices.bench import host
+from edge.errors import FigopError
 from edge.files import write_whole
 from export.formats.bundle import Order, build
 
@@ -26,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m quant.measure_export", description=__doc__)
     parser.add_argument("--device", default="raspberry-pi-5")
+    parser.add_argument("--recipe", default="dynamic_w8c")
     parser.add_argument("-o", "--output", type=Path)
     args = parser.parse_args(argv)
     rows: dict[str, dict[str, Any]] = {}
@@ -38,12 +42,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             ("with hands", whole, True),
         ):
             start, used = time.perf_counter(), time.process_time()
-            order = Order(args.device, path, recipe="mixed_w8c_a8", with_hands=hands)
-            built = build(order, lambda text: print(f"  {text}", file=sys.stderr, flush=True))
+            order = Order(args.device, path, recipe=args.recipe, with_hands=hands)
+            try:
+                built = build(order, partial(tell, name, start))
+            except FigopError as error:
+                print(f"The export {name} failed: {error}", file=sys.stderr)
+                return 1
             rows[name] = {
                 "bytes": path.stat().st_size, "seconds": round(time.perf_counter() - start, 1),
                 "cpu_seconds": round(time.process_time() - used, 1), "holds": dict(built.report.holds),
                 "hands": dict(built.hands.report["networks"]) if built.hands else {},
+                "load": round(os.getloadavg()[0], 1),
             }  # fmt: skip
         same = first.read_bytes() == second.read_bytes()
     bars = {
@@ -53,12 +62,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         <= SECONDS,
         "two exports are the same bytes": same,
     }
-    result = {"bench": "export", "command": "python -m quant.measure_export", "device": args.device, "exports": rows}
+    result = {
+        "bench": "export",
+        "command": "python -m quant.measure_export",
+        "device": args.device,
+        "recipe": args.recipe,
+        "exports": rows,
+    }
     text = json.dumps({**result, "bars": bars, "host": host()}, indent=1) + "\n"
     if args.output:
         write_whole(args.output, text.encode())
     print(text, end="")
     return 0
+
+
+def tell(name: str, start: float, text: str) -> None:
+    """Progress with the seconds since this export began."""
+    print(f"  {name}, {time.perf_counter() - start:.0f} s: {text}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
+from difflib import SequenceMatcher
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,12 @@ def agreement(a: Iterable[Hashable], b: Iterable[Hashable]) -> tuple[int, int]:
 def equal_places(a: Sequence[int], b: Sequence[int]) -> tuple[int, int]:
     """(places with the same token, length of the longer)."""
     return sum(x == y for x, y in zip(a, b, strict=False)), max(len(a), len(b))
+
+
+def in_order(a: Sequence[Hashable], b: Sequence[Hashable]) -> tuple[int, int]:
+    """(places that line up when insertions and deletions are left out, counted in both; length of both)."""
+    blocks = SequenceMatcher(None, a, b, autojunk=False).get_matching_blocks()
+    return 2 * sum(block.size for block in blocks), len(a) + len(b)
 
 
 def share(pairs: Iterable[tuple[int, int]]) -> float:

@@ -136,7 +136,7 @@ def _stored(data: bytes, scheme: Scheme, kept: Sequence[Row]) -> bytes:
 
     model = onnx.load_from_string(data)
     graph = model.graph
-    spared = {layer.output for row in kept for layer in matched(row, layers(data, "onnx"), "onnx")}
+    spared = {layer.outputs[0] for row in kept for layer in matched(row, layers(data, "onnx"), "onnx")}
     users: dict[str, list[tuple[Any, int]]] = {}
     for node in graph.node:
         for place, name in enumerate(node.input):

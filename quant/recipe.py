@@ -105,9 +105,10 @@ class Gate:
 
     Attributes:
         event_f1_loss: F1 of final captions lost on clips with a true score.
-        caption_tokens: words equal, by both decoders over the same memory, run to the longest caption.
+        caption_tokens: words equal: of what is told, in order; of both decoders over the same phrases; and step by step
+            to the longest caption. The least of the three counts.
         gestures: agreement (F1) of the gestures that were told, by hand and label.
-        captions: final captions with equal text; manner words turn first, so that this is no measure of sense.
+        captions: final captions with equal text, manner words included.
         output_snr_db: least signal-to-noise ratio of any output of a graph on the float graph's own inputs.
         landmark_median, landmark_p95: landmark error added by hand networks, palm lengths.
     """
@@ -115,7 +116,7 @@ class Gate:
     event_f1_loss: float = 0.01
     caption_tokens: float = 0.97
     gestures: float = 0.95
-    captions: float = 0.85
+    captions: float = 0.90
     output_snr_db: float = 10.0
     landmark_median: float = 0.015
     landmark_p95: float = 0.04

@@ -1,9 +1,8 @@
-"""Inner tensors of a float graph and its quantised twin, matched by name: which of them suffered."""
+"""Inner tensors of a float graph and its quantised twin, matched by name: how much each suffered."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,42 +11,19 @@ from numpy.typing import NDArray
 from quant.feeds import Feed
 from quant.layers import layers
 from quant.metrics import Snr
-from quant.recipe import Row, Scheme
 
 
-@dataclass(frozen=True, slots=True)
-class Suffering:
-    """A tensor, the layer that makes it, and its signal-to-noise ratio in decibels."""
-
-    graph: str
-    tensor: str
-    layer: str
-    db: float
-
-    @property
-    def row(self) -> Row:
-        """The line of a recipe that would keep its layer float."""
-        import re
-
-        return Row(self.graph, Scheme("float32"), layer=f"^{re.escape(self.layer)}$")
-
-    def to_dict(self) -> dict[str, Any]:
-        """As reports store it."""
-        return {"graph": self.graph, "tensor": self.tensor, "db": round(self.db, 1), "exempt": self.row.to_dict()}
-
-
-def suffering(role: str, format: str, wanted: bytes, found: bytes, feeds: Sequence[Feed]) -> list[Suffering]:
-    """Every tensor that both graphs have, worst first."""
+def ratios(format: str, wanted: bytes, found: bytes, feeds: Sequence[Feed]) -> dict[str, float]:
+    """Signal-to-noise ratio in decibels of every tensor that both graphs make."""
     inner = _tflite if format == "tflite" else _onnx
-    made = {layer.output: layer.name for layer in layers(wanted, format)}
+    made = {name for layer in layers(wanted, format) for name in layer.outputs}
     snr: dict[str, Snr] = {}
-    for a, b in zip(inner(wanted, feeds, set(made)), inner(found, feeds, set(made)), strict=True):
+    for a, b in zip(inner(wanted, feeds, made), inner(found, feeds, made), strict=True):
         for name, value in a.items():
             other = b.get(name)
             if other is not None and other.shape == value.shape:
                 snr.setdefault(name, Snr()).add(value, other)
-    rows = [Suffering(role, name, made[name], ratio.db) for name, ratio in snr.items()]
-    return sorted(rows, key=lambda row: (row.db, row.tensor))
+    return {name: ratio.db for name, ratio in snr.items()}
 
 
 def _tflite(data: bytes, feeds: Sequence[Feed], names: set[str]) -> list[Mapping[str, NDArray[Any]]]:

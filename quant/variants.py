@@ -52,4 +52,5 @@ def with_graphs(bundle: Bundle, format: str, made: Mapping[str, bytes]) -> Bundl
         digest = hashlib.sha256(data).hexdigest()
         entries[names[role]] = FileEntry(digest, len(data), "Apache-2.0", "figop export")
     stored = {role: {format: name} for role, name in names.items()}
-    return replace(bundle, graphs=stored, files=entries, _contents=contents)
+    built = bundle.built or {"from": {"weights": bundle.weights_digest}}
+    return replace(bundle, graphs=stored, files=entries, built=built, _contents=contents)

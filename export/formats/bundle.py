@@ -23,8 +23,9 @@ from quant import onnxrt
 from quant.calibrate import HOME, Calibration
 from quant.calibrate import load as load_calibration
 from quant.compare import VERIFICATION, GateFailed, Material, Reference, Report, compare
+from quant.feeds import Feed
 from quant.layers import check_rows
-from quant.recipe import Recipe
+from quant.recipe import Recipe, Row
 from quant.variants import graphs, with_graphs
 
 Progress = Callable[[str], None]
@@ -79,15 +80,27 @@ def build(order: Order, progress: Progress = lambda text: None) -> Built:
     checks.dependency(format, recipe)
     checks.environment(order.output, recipe, order.calibration, order.verification)
     check_rows(recipe, graphs(source, format.name), format.name)
-    calibration = None
+    progress(f"{source.name} {source.version} for {device.name}: {format.label}, {recipe.name}, because {choice.why}")
+    calibration: Calibration | None = None
+    feeds: Mapping[str, Sequence[Feed]] = {}
     if recipe.needs_calibration(STUDENT_GRAPHS):
         calibration = load_calibration(order.calibration, not_in=next(iter(order.verification), None))
-    progress(f"{source.name} {source.version} for {device.name}: {format.label}, {recipe.name}, because {choice.why}")
-    made = convert(source, format, recipe, calibration, target, progress)
+        progress(f"{len(calibration.recordings)} recordings calibrate ({calibration.seconds:.0f} s of hands)")
+        feeds = calibration.feeds(source)
+    make = partial(convert, source, format, target, feeds)
+    made = {}
+    for role in STUDENT_GRAPHS:
+        progress(f"{role}: {recipe.scheme(role)}")
+        made[role] = make(role, recipe)
     candidate = with_graphs(source, format.name, made)
-    progress("verifying")
-    reference = Reference.of(source, Material.load(order.verification), format.name)
-    report = compare(reference, candidate, format.name, recipe.gate, progress)
+    material = Material.load(order.verification)
+    progress(f"verifying: {source.name} reads {len(material.recordings)} recordings")
+    reference = Reference.of(source, material, format.name)
+
+    def again(role: str, row: Row) -> bytes:
+        return make(role, recipe.with_rows(row))
+
+    report = compare(reference, candidate, format.name, recipe.gate, progress, again)
     if not report.passed:
         raise GateFailed(report)
     hands = export_hands(format.name, recipe, progress) if order.with_hands else None
@@ -101,28 +114,14 @@ def build(order: Order, progress: Progress = lambda text: None) -> Built:
 
 
 def convert(
-    source: Bundle,
-    format: Format,
-    recipe: Recipe,
-    calibration: Calibration | None,
-    target: Target,
-    progress: Progress = lambda text: None,
-) -> dict[str, bytes]:
-    """The student's graphs by the recipe, in the opset and IR that the target reads."""
-    feeds: Mapping[str, Any] = {}
-    if calibration is not None:
-        progress(f"{len(calibration.recordings)} recordings calibrate ({calibration.seconds:.0f} s of hands)")
-        feeds = calibration.feeds(source)
-    made = {}
+    source: Bundle, format: Format, target: Target, feeds: Mapping[str, Sequence[Feed]], role: str, recipe: Recipe
+) -> bytes:
+    """A graph of the student by the recipe, in the opset and IR that the target reads."""
     quantise = format.convert()
     if format.name == "onnx" and "tensorrt" in (target.runtime, *target.providers):
         quantise = partial(onnxrt.quantise, symmetric=True)  # its rules: see `export.formats.tensorrt`
-    for role in STUDENT_GRAPHS:
-        progress(f"{role}: {recipe.scheme(role)}")
-        made[role] = quantise(source.graph(role, format.name), role, recipe, feeds.get(role, ()))
-        if format.opsets is not None:
-            made[role] = versioned(made[role], format, target)
-    return made
+    made = quantise(source.graph(role, format.name), role, recipe, feeds.get(role, ()))
+    return made if format.opsets is None else versioned(made, format, target)
 
 
 def versioned(data: bytes, format: Format, target: Target) -> bytes:

@@ -45,6 +45,13 @@ def test_tensorrt_means_float16_where_nothing_is_said():
     assert target.providers == ("tensorrt",)
 
 
+def test_a_runtime_without_the_profiles_precision_gets_float16():
+    pi5 = find("raspberry-pi-5")
+    assert choose(pi5).precision == choose(pi5, Request(runtime="onnx")).precision == "dynamic-int8"
+    assert choose(pi5, Request(runtime="tflite-runtime")).recipe == "float16"
+    assert "computes dynamic-range int8 wrongly" in refused(pi5, runtime="tflite-runtime", recipe="dynamic_w8c")
+
+
 def test_an_unknown_precision_gets_the_nearest():
     assert "There is no precision 'int-8'; did you mean 'int8'?" in refused(PI4, precision="int-8")
 

@@ -122,8 +122,9 @@ def test_an_unknown_format_is_refused():
 def test_precision_follows_the_device(pi5, tmp_path):
     assert choose_recipe(pi5, None, None, tmp_path).recipe is None, "the profile's"
     assert choose_recipe(pi5, "float16", "size", tmp_path).recipe == "float16"
-    assert choose_recipe(pi5, None, "size", tmp_path).recipe == "mixed_w8c_a8"
-    assert choose_recipe(pi5, None, "speed", tmp_path).recipe == "mixed_w8c_a8", "SDOT"
+    assert choose_recipe(pi5, None, "size", tmp_path).recipe == "dynamic_w8c"
+    assert choose_recipe(pi5, None, "speed", tmp_path).recipe == "dynamic_w8c", "SDOT"
+    assert choose_recipe(find("coral-edge-tpu"), None, "size", tmp_path).recipe == "mixed_w8c_a8", "int8 only"
     assert choose_recipe(find("raspberry-pi-4"), None, "speed", tmp_path).recipe == "float32", "no SDOT"
 
 
@@ -134,6 +135,8 @@ def test_a_measurement_of_the_device_overrules_and_another_ones_does_not(pi5, tm
     bench.write_text('{"device": "x86-64", "frame_and_caption_ms": {"float32": 2.0}}')
     with pytest.raises(ExportError, match="is of 'x86-64', not of raspberry-pi-5"):
         choose_recipe(pi5, None, None, tmp_path)
+    bench.write_text('{"bench": "device", "device": "raspberry-pi-5", "stages_ms": {}}')
+    assert choose_recipe(pi5, None, None, tmp_path).recipe is None, "it compares no precisions"
     bench.write_text("{}")
     with pytest.raises(ExportError, match="cannot be read"):
         choose_recipe(pi5, None, None, tmp_path)
