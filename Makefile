@@ -159,6 +159,9 @@ results-int8: networks ## measure int8 anew: what it loses, bytes, times, hand n
 	@if [ -f "$(HAND_VIDEO)" ]; then $(IN_TEST) python -m quant.hands_bench --video $(HAND_VIDEO) \
 		--pictures $(HAND_PICTURES) --vs mediapipe -o results/int8_hands.json; fi
 	@$(IN_TEST) python -m quant.measure_export -o results/export.json
+	@$(IN_TEST) figop export --device raspberry-pi-5 --with-hands -o out/int8.figop
+	@$(IN_TEST) python -m quant.measure_captions out/test-clips --cache out/tracked --int8 out/int8.figop \
+		--int8-cache out/tracked-int8 -o results/int8_captions.json
 
 .PHONY: arm64-check
 arm64-check: $(TESTING) ## exported bundles on emulated ARM (10 minutes; needs apt's debootstrap and qemu-user-static)

@@ -274,14 +274,22 @@ def others(folder: Path) -> list[str]:
                 f"time, encoder {times['encoder']['int8_speedup']:.2f}x, longest caption "
                 f"{times['caption of the longest length']['int8_speedup']:.2f}x."
             )
+            if static := row["quality"][format].get("golden, static int8"):
+                out.append(
+                    f"- The same with calibrated ranges (`mixed_w8c_a8`), {label}: "
+                    f"{static['figures']['caption_tokens_equal']:.1%} of caption words equal, encoder "
+                    f"{times['encoder']['static_int8_speedup']:.2f}x; refused by the gate."
+                )
     if row := load("int8_hands", folder):
         for format, label in (("tflite", "LiteRT"), ("onnx", "ONNX Runtime")):
             net = row["networks"][format]
             added = "; ".join(
-                f"{name} {e['error_median']:.2%} median, {e['error_p95']:.2%} p95" for name, e in net["added"].items()
+                f"{name} {e['error_median']:.2%} median, {e['error_p95']:.2%} p95"
+                + (f", world {e['world_median']:.1%} median" if "world_median" in e else "")
+                for name, e in net["added"].items()
             )
             out.append(
-                f"- Landmark network in int8 on {label}: {net['cpu_ms']['speedup']:.2f}x of float, "
+                f"- Landmark network for {label} ({net['chosen']['landmark']}): {net['cpu_ms']['speedup']:.2f}x of float, "
                 f"{net['bytes']['landmark'] / 1e6:.1f} MB, error added in palm lengths: {added}."
             )
         if tracker := row.get("tracker"):
@@ -290,6 +298,13 @@ def others(folder: Path) -> list[str]:
                 f"in processor time ({tracker['speedup']:.2f}x wall) at a median distance of "
                 f"{tracker['parity']['distance_median']:.4f} palm lengths."
             )
+    if row := load("int8_captions", folder):
+        low, high = row["lost_interval_95"]
+        out.append(
+            f"- From pixels with the int8 bundle's own hand networks: caption F1 {row['f1']['int8']:.3f} against "
+            f"{row['f1']['float']:.3f} in float on {row['clips']} rendered clips (lost {row['lost']:+.3f}, 95 % {low:+.3f} to "
+            f"{high:+.3f}); its keyframe tokens add {row['keyframe_tokens_gain']:+.3f}."
+        )
     if row := load("export", folder):
         took = row["exports"]["with hands"]
         out.append(

@@ -6,15 +6,61 @@ file. Folded, every old output stays bit-equal. Licence of the networks: Apache-
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.errors import RuntimeUnavailable
 from edge.hands.landmark import SHARED_FEATURE
 from quant.layers import operator_names, read_flatbuffer, write_flatbuffer
 
 SIGNATURE = "serving_default"
+
+
+def shifted(data: bytes, format: str, shifts: Mapping[str, NDArray[np.float32]]) -> bytes:
+    """A network with a constant added to outputs that come from dense layers with float biases: output -> constant.
+
+    Raises KeyError for an output without one.
+    """
+    return (_shifted_tflite if format == "tflite" else _shifted_onnx)(data, shifts)
+
+
+def _shifted_tflite(data: bytes, shifts: Mapping[str, NDArray[np.float32]]) -> bytes:
+    from ai_edge_litert import schema_py_generated as schema
+
+    # in place: weights lie behind the tables, at offsets that writing anew would lose
+    grown = bytearray(data)
+    model = schema.Model.GetRootAs(grown, 0)
+    graph = model.Subgraphs(0)
+    ops = [graph.Operators(i) for i in range(graph.OperatorsLength())]
+    makers = {graph.Tensors(op.Outputs(0)).Name().decode(): op for op in ops}
+    for name, shift in shifts.items():
+        if makers[name].InputsLength() < 3:
+            raise KeyError(name)
+        bias = graph.Tensors(makers[name].Inputs(2))
+        held = model.Buffers(bias.Buffer()).DataAsNumpy()
+        if bias.Type() != schema.TensorType.FLOAT32 or isinstance(held, int) or held.size != 4 * shift.size:
+            raise KeyError(name)
+        held.view("<f4")[:] += shift.reshape(-1)
+    return bytes(grown)
+
+
+def _shifted_onnx(data: bytes, shifts: Mapping[str, NDArray[np.float32]]) -> bytes:
+    import onnx
+    from onnx import numpy_helper
+
+    model = onnx.load_from_string(data)
+    held = {w.name: w for w in model.graph.initializer if w.data_type == onnx.TensorProto.FLOAT}
+    makers = {node.output[0]: node for node in model.graph.node}
+    for name, shift in shifts.items():
+        if makers[name].op_type != "Gemm":
+            raise KeyError(name)
+        bias = held[makers[name].input[2]]
+        value = numpy_helper.to_array(bias) + shift.reshape(-1)
+        bias.CopyFrom(numpy_helper.from_array(value.astype(np.float32), bias.name))
+    return bytes(model.SerializeToString(deterministic=True))
 
 
 def folded(data: bytes, feature: bool = False) -> bytes:

@@ -40,7 +40,7 @@ GOLDEN = Path(__file__).resolve().parents[1] / "tests" / "golden"
 PRECISIONS = ("float32", "float16", "dynamic_w8c", "mixed_w8c_a8")
 INT8, STATIC = PRECISIONS[2:]
 #: Timed runs of a graph and of a caption, and how many at a stretch.
-_RUNS, _CAPTIONS, _TURN = 200, 8, 10
+_RUNS, _CAPTIONS, _TURN = 400, 16, 5
 _CAPTION = "caption of the longest length"
 
 
@@ -94,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     for format, row in (rendered or {}).items():
         bars[f"event F1 lost on rendered-and-tracked clips <= 1 point ({format})"] = row["lost"] <= 0.01
-    result = {
+    result: dict[str, Any] = {
         "bench": "int8", "command": command(args), "bundle": base.name, "weights": base.weights_digest,
         "recipe": recipe.name, "bytes_of_graphs": sizes, "quality": quality, "rendered_and_tracked": rendered,
         "cpu_ms": times, "second_of_stream_cpu_ms": seconds, "core": core, "bars": bars, "host": host(),
@@ -130,35 +130,41 @@ def tell(text: str) -> None:
 
 
 def graph_times(made: Mapping[str, Bundle], format: str, feeds: Mapping[str, Sequence[Feed]]) -> dict[str, Any]:
-    """Median processor milliseconds by graph and precision, and of a caption of the longest length."""
+    """Processor milliseconds by graph and precision, and of a caption of the longest length."""
     out: dict[str, Any] = {}
     for role in STUDENT_GRAPHS:
         sessions = {p: open_session(b.graph(role, format), RUNTIMES[format]) for p, b in made.items()}
-        feed = feeds[role][0]
-        runs = {p: partial(s.run, feed) for p, s in sessions.items()}
-        out[role] = by_turns(runs, _RUNS, _TURN)
+        runs = {p: partial(s.run, feeds[role][0]) for p, s in sessions.items()}
+        out[role] = by_turns(runs, {p: b.graph(role, format) for p, b in made.items()}, _RUNS, _TURN)
     reference = Reference.of(made["float32"], Material(load().recordings[:2], ""), format)
     phrase = reference.ear.phrases[0]
     decoders = {p: Decoder(b, format) for p, b in made.items()}
-    out[_CAPTION] = by_turns({p: partial(d.words, phrase) for p, d in decoders.items()}, _CAPTIONS, 1)
+    graphs = {p: b"".join(b.graph(role, format) for role in STUDENT_GRAPHS[1:]) for p, b in made.items()}
+    out[_CAPTION] = by_turns({p: partial(d.words, phrase) for p, d in decoders.items()}, graphs, _CAPTIONS, 1)
     for row in out.values():
         row["int8_speedup"] = round(row["float32"] / row[INT8], 3)
         row["static_int8_speedup"] = round(row["float32"] / row[STATIC], 3)
     return out
 
 
-def by_turns(runs: Mapping[str, Callable[[], Any]], count: int, turn: int) -> dict[str, float]:
-    """Median processor milliseconds of each, run by turns so that whatever else happens falls on all."""
-    spent: dict[str, list[float]] = {name: [] for name in runs}
-    for call in runs.values():
-        call()
+def by_turns(
+    runs: Mapping[str, Callable[[], Any]], graphs: Mapping[str, bytes], count: int, turn: int
+) -> dict[str, float]:
+    """Processor milliseconds of each, run by turns so that whatever else happens falls on all.
+
+    The fastest tenth counts: what it costs when nothing else takes the caches away. Equal graphs are one.
+    """
+    first = {p: next(q for q, other in graphs.items() if other == graph) for p, graph in graphs.items()}
+    spent: dict[str, list[float]] = {name: [] for name in first.values()}
+    for name in spent:
+        runs[name]()
     for _ in range(count // turn):
-        for name, call in runs.items():
+        for name, times in spent.items():
             for _ in range(turn):
                 start = time.process_time()
-                call()
-                spent[name].append((time.process_time() - start) * 1e3)
-    return {name: round(float(np.median(values)), 4) for name, values in spent.items()}
+                runs[name]()
+                times.append((time.process_time() - start) * 1e3)
+    return {p: round(float(np.percentile(spent[q], 10)), 4) for p, q in first.items()}
 
 
 def f1_on(
