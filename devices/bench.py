@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import shlex
 import sys
@@ -216,17 +217,25 @@ def _pairs(clips: list[Path]) -> list[tuple[Path, Path]]:
 
 
 def host() -> dict[str, Any]:
-    """What the figures were measured on."""
-    cpu = platform.processor() or platform.machine()
+    """What the figures were measured on; int8 is slow without dot products, and everything is under load."""
+    cpu, flags = platform.processor() or platform.machine(), ""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         cpu = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), cpu)
+        flags = next((line for line in lines if line.lower().startswith(("flags", "features"))), "")
     except OSError:
         pass
     found = versions(
         ("numpy", "opencv-python-headless", "ai-edge-litert", "tflite-runtime", "onnxruntime", "mediapipe")
     )
-    return {"cpu": cpu, "machine": platform.machine(), "python": platform.python_version(), "versions": found}
+    return {
+        "cpu": cpu,
+        "int8_dot_products": sorted(set(flags.split()) & {"avx512_vnni", "avx_vnni", "asimddp", "i8mm"}),
+        "load_1_min": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "versions": found,
+    }
 
 
 def command(args: argparse.Namespace) -> str:

@@ -81,29 +81,35 @@ def main(argv: Sequence[str] | None = None) -> int:
     sizes = {f: sum(len(made[recipe.name][f].graph(r, f)) for r in STUDENT_GRAPHS) for f in RUNTIMES}
     tell("float in both runtimes")
     runtimes = both_runtimes(base)
-    tokens = {f: q["golden"]["figures"]["caption_tokens_equal"] for f, q in quality.items()}
-    bars = {
-        **{f"caption tokens equal on the golden set >= 97 % ({f})": t >= 0.97 for f, t in tokens.items()},
-        **{f"int8 graphs <= 4 MB without hand networks ({f})": size <= 4e6 for f, size in sizes.items()},
-        "float bundles say the same in both runtimes, token by token": runtimes,
-    }
-    for format, by in seconds.items():
-        ruled = choose(find("x86-64"), Request(runtime=RUNTIMES[format])).recipe
-        bars[f"the x86-64 profile's {ruled} is the fastest, within 3 % ({format})"] = by[ruled] <= 1.03 * min(
-            by.values()
-        )
-    for format, row in (rendered or {}).items():
-        bars[f"event F1 lost on rendered-and-tracked clips <= 1 point ({format})"] = row["lost"] <= 0.01
     result: dict[str, Any] = {
         "bench": "int8", "command": command(args), "bundle": base.name, "weights": base.weights_digest,
         "recipe": recipe.name, "bytes_of_graphs": sizes, "quality": quality, "rendered_and_tracked": rendered,
-        "cpu_ms": times, "second_of_stream_cpu_ms": seconds, "core": core, "bars": bars, "host": host(),
+        "cpu_ms": times, "second_of_stream_cpu_ms": seconds, "core": core,
+        "float_runtimes_agree": runtimes, "host": host(),
     }  # fmt: skip
+    result["bars"] = bars(result)
     text = json.dumps(result, indent=1) + "\n"
     if args.output:
         write_whole(args.output, text.encode())
-    print(json.dumps({"bars": bars, "rendered": rendered, "cpu_ms": times}, indent=1))
+    print(json.dumps({"bars": result["bars"], "rendered": rendered, "cpu_ms": times}, indent=1))
     return 0
+
+
+def bars(result: Mapping[str, Any]) -> dict[str, bool]:
+    """Every bar and whether the figures hold it."""
+    out: dict[str, bool] = {}
+    for format, by in result["second_of_stream_cpu_ms"].items():
+        golden, size = result["quality"][format]["golden"]["figures"], result["bytes_of_graphs"][format]
+        out[f"caption tokens equal on the golden set >= 97 % ({format})"] = golden["caption_tokens_equal"] >= 0.97
+        out[f"int8 graphs <= 4 MB without hand networks ({format})"] = size <= 4e6
+        ruled = choose(find("x86-64"), Request(runtime=RUNTIMES[format])).recipe
+        least = min(ms for recipe, ms in by.items() if recipe != STATIC)  # which fails the gate
+        fastest = f"the x86-64 profile's {ruled} is the fastest that passes the gate, within 3 % ({format})"
+        out[fastest] = by[ruled] <= 1.03 * least
+    out["float bundles say the same in both runtimes, token by token"] = result["float_runtimes_agree"]
+    for format, row in (result["rendered_and_tracked"] or {}).items():
+        out[f"event F1 lost on rendered-and-tracked clips <= 1 point ({format})"] = row["lost"] <= 0.01
+    return out
 
 
 def by_precision(base: Bundle) -> dict[str, Any]:
