@@ -37,7 +37,7 @@ GRAPH_FORMATS = tuple(sorted(GRAPH_RUNTIMES))
 PREPROCESSING = ("unit_s", "pose_threshold", "rest_s", "cap_s")
 
 _RULES: Mapping[str, type] = {f.name: type(f.default) for f in fields(RuleSettings)}
-_SHIPPED = Path(__file__).resolve().parent / "bundles"
+SHIPPED = Path(__file__).resolve().parent / "bundles"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class Bundle:
         FIGOP_REQUIRE_SIGNATURE names is asked for of every bundle but those that came with figop.
         """
         path = _find(name_or_path)
-        key = signed_by or (None if path.parent == _SHIPPED else required_key())
+        key = signed_by or (None if path.parent == SHIPPED else required_key())
         with open_files(path) as files:
             raw = files.read(MANIFEST)
             manifest = _manifest(raw, path / MANIFEST)
@@ -222,7 +222,7 @@ class Bundle:
 
 def shipped() -> list[str]:
     """Names of the bundles that came with figop."""
-    return sorted(p.parent.name for p in _SHIPPED.glob(f"*/{MANIFEST}"))
+    return sorted(p.parent.name for p in SHIPPED.glob(f"*/{MANIFEST}"))
 
 
 def canonical(value: Any) -> bytes:
@@ -244,7 +244,7 @@ def weights_digest(graphs: Mapping[str, str], student: Mapping[str, Any]) -> str
 def _find(name_or_path: str | Path) -> Path:
     text = str(name_or_path)
     if isinstance(name_or_path, str) and text in shipped():
-        return _SHIPPED / text
+        return SHIPPED / text
     path = Path(name_or_path).expanduser()
     if path.exists():
         return path

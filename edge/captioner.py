@@ -59,6 +59,8 @@ class TokenCaptioner:
             )
         self.width = {spec.name: spec.shape for spec in units.inputs}["args_3"][-1]
         self._tokens = next(iter(units.outputs)).shape  # [1, tokens of a unit, width]
+        #: tokens of a hand's unit, and numbers of a token
+        self.token_shape = self._tokens[1] // 2, self._tokens[2]
 
     def unit(self, embedding: Array, probs: Array, mask: Array, appearance: Array | None = None) -> Array:
         """Tokens [U,D] of one unit: embedding [n,2,E], probs [n,2,7,S], mask [n,2] of its n <= 15 ticks;

@@ -53,6 +53,7 @@ class Captioner:
         view: "facing" or "egocentric".
         language, style, detail: how captions are worded (see `edge.narrator`).
         gestures: watches for the gestures that a bundle adds to the motions.
+        weights: digest of the model that reads, "" where rules do.
         cutting: a bundle's unit_s, pose_threshold, rest_s and cap_s, where they differ from `edge.figop`'s.
         clock: seconds, for ages and stage times only.
     """
@@ -67,11 +68,13 @@ class Captioner:
         detail: str = "normal",
         cutting: Mapping[str, float] | None = None,
         gestures: LiveGestures | None = None,
+        weights: str = "",
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.recogniser = recogniser
         self.tracker = tracker
         self.gestures = gestures
+        self.weights = weights
         self.language, self.style, self.detail = language, style, detail
         self.last: HandFrame | None = None
         self.units: list[Unit] = []
@@ -141,6 +144,7 @@ class Captioner:
             style=style,
             detail=detail,
             cutting=opened.preprocessing,
+            weights=opened.weights_digest,
             gestures=LiveGestures(opened, recogniser, view, mirrored) if LiveGestures.wanted(opened) else None,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,8 @@ from edge.model_features import FeatureReader
 from edge.narrator import parse
 from edge.resample import Resampler
 from edge.score import Score, expand
+
+Array = NDArray[np.float32]
 
 #: probability of some motion that opens the caption's stretch, and ticks taken before it
 ACTS, BEFORE = 0.4, 5
@@ -51,6 +53,14 @@ class Heard:
     present: NDArray[np.bool_]
     reading: Reading
     appearance: NDArray[np.float32] | None
+
+
+def unit_tokens(captioner: TokenCaptioner, unit: Sequence[Heard]) -> tuple[Array, Array]:
+    """Tokens [U,D] of a unit's ticks (1 to UNIT_TICKS), left hand first; which hands were seen in it [2], 0 or 1."""
+    mask = np.stack([h.present for h in unit]).astype(np.float32)
+    seen = next((h.appearance for h in unit if h.appearance is not None), None)
+    embedding, probs = np.stack([h.reading.embedding for h in unit]), np.stack([h.reading.probs for h in unit])
+    return captioner.unit(embedding, probs, mask, seen), np.asarray(mask.max(axis=0), np.float32)
 
 
 class StudentRecogniser:
@@ -84,6 +94,8 @@ class StudentRecogniser:
         self.settings = settings or DecodeSettings()
         self._sees, self.confidence = appearance, confidence
         self.sure = sure
+        #: is shown every tick, for who reads more out of the encoder than score and caption
+        self.on_tick: Callable[[Heard], object] | None = None
         self._resampler, self._features = Resampler(mirrored=mirrored), FeatureReader(view)
         self.reset()
 
@@ -119,7 +131,10 @@ class StudentRecogniser:
             self._appearance = frame.appearance
         for tick in self._resampler.push(frame):
             reading = self.encoder.push(self._features.read(tick))
-            self._hear(Heard(tick.t, tick.present, reading, self._appearance))
+            heard = Heard(tick.t, tick.present, reading, self._appearance)
+            self._hear(heard)
+            if self.on_tick is not None:
+                self.on_tick(heard)
             self._appearance = None
         return poses[0], poses[1]
 
@@ -181,14 +196,9 @@ class StudentRecogniser:
             return "", 0.0
         tokens, known = [], []
         for i in range(0, len(heard), UNIT_TICKS):
-            unit = heard[i : i + UNIT_TICKS]
-            mask = np.stack([h.present for h in unit]).astype(np.float32)
-            seen = next((h.appearance for h in unit if h.appearance is not None), None)
-            one = self.captioner.unit(
-                np.stack([h.reading.embedding for h in unit]), np.stack([h.reading.probs for h in unit]), mask, seen
-            )
+            one, here = unit_tokens(self.captioner, heard[i : i + UNIT_TICKS])
             tokens.append(one)
-            known.append(np.repeat(mask.max(axis=0), len(one) // 2))
+            known.append(np.repeat(here, len(one) // 2))
         told = self.captioner.tell(tokens, known)
         try:
             said = parse(told.text) if told.text else ()

@@ -26,6 +26,14 @@ _NAP_S = 0.2
 Listener = Callable[[Notice], None]
 
 
+def other_version(address: Address, version: str) -> str:
+    """What to do about a board with other firmware, in a sentence."""
+    return (
+        f"The board on {address.path} speaks version {version} of the link, this figop {VERSION}; "
+        "flash it with the C files of this figop (devices/c)."
+    )
+
+
 class Link:
     """One end of the link on a port. `start`, then send from any thread; listeners are called on the link's thread.
 
@@ -63,21 +71,22 @@ class Link:
 
     # what the user does
 
-    def start(self, answer_s: float = ANSWER_S) -> None:
-        """Open the port and wait for a heartbeat. Raises LinkError if there is none, or of another version."""
+    def begin(self) -> None:
+        """Open the port and run; nobody need answer yet. Raises LinkError if it cannot be opened."""
         self.connect()
         self._thread = threading.Thread(target=self._run, name=f"figop-link {self.address.path}", daemon=True)
         self._thread.start()
+
+    def start(self, answer_s: float = ANSWER_S) -> None:
+        """Open the port and wait for a heartbeat. Raises LinkError if there is none, or of another version."""
+        self.begin()
         self.wait_for(lambda: self.session.state.state in ("up", "other_version"), answer_s)
         state = self.session.state
         if state.state == "up":
             return
         self.close()
         if state.state == "other_version":
-            raise LinkError(
-                f"The board on {self.address.path} speaks version {state.why} of the link, this figop {VERSION}; "
-                "flash it with the C files of this figop (devices/c)."
-            )
+            raise LinkError(other_version(self.address, state.why))
         raise LinkError(
             f"No figop board answers on {self.address.path} at {self.address.baud} baud within {answer_s:g} s; "
             "is figop_link running on it, at that rate?"

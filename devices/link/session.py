@@ -49,6 +49,8 @@ class Session:
         self.counters = Counters()
         self.state = LinkState("closed")
         self.peer = 0
+        #: When the other end was heard last; -inf before it was heard at all.
+        self.heard_at = -inf
         self._reader = FrameReader(self.counters)
         self._notices: deque[Notice] = deque()
         self._seq = 0
@@ -129,7 +131,7 @@ class Session:
             except Died as death:
                 self.counters.add(death.counter)
                 if death.counter == "other_version":
-                    self._heard = now
+                    self._heard = self.heard_at = now
                     self._become("other_version", str(frame.payload[0]))
                 continue
             self.counters.add("accepted")
@@ -179,7 +181,7 @@ class Session:
 
     def _note(self, frame: Frame, now: float) -> None:
         """Who sent a frame, and what of theirs is missing before it."""
-        self._heard = now
+        self._heard = self.heard_at = now
         if frame.boot != self.peer:
             if self.peer:
                 self.counters.add("reboots")

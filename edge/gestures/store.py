@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.bundle import _SHIPPED, Bundle, canonical, manifest_digest
+from edge.bundle import SHIPPED, Bundle, canonical, manifest_digest
 from edge.bundle_files import MANIFEST, open_files, zipped
 from edge.bundle_signature import SIGNATURE
 from edge.errors import BundleError, FigopError, SinkError
@@ -194,7 +194,7 @@ def write(bundle: Bundle, files: Mapping[str, bytes], output: Path | None = None
     bundle is untouched then. A signature does not hold any more and is left out.
     """
     target = output or bundle.path
-    if output is None and bundle.path.parent == _SHIPPED:
+    if output is None and bundle.path.parent == SHIPPED:
         raise GestureError(
             f"{bundle.name} came with figop and stays as it is: name a bundle to write with -o FILE.figop."
         )

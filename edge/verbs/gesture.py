@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,10 +60,6 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     remove.set_defaults(run=_remove)
 
 
-#: score from which a pose is held, or a sentence is meant where nothing is known of other motions: docs/gestures.md
-DEFINED = 0.5
-
-
 def _bundle(parser: argparse.ArgumentParser, *, writes: bool = False) -> None:
     parser.add_argument("--bundle", default=DEFAULT_BUNDLE, help="name, folder or .figop file (default: %(default)s)")
     if writes:
@@ -100,7 +95,7 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _define(args: argparse.Namespace) -> int:
-    from edge.gestures.background import Background, both_hands, standing
+    from edge.gestures.define import DEFINED, alike, needs_student, placed
     from edge.gestures.shapes import Shape
 
     bundle = Bundle.open(args.bundle)
@@ -112,7 +107,6 @@ def _define(args: argparse.Namespace) -> int:
     if args.threshold is not None and not 0 < args.threshold < 1:
         raise GestureError(f"The threshold lies between 0 and 1, found {args.threshold}.")
     rows = [r for r in builtin() if r["name"] != "rest"] if args.builtin else []
-    background = Background.load()
     made = [
         Gesture(
             r["name"], "shape" if "shape" in r else "sentence", DEFINED, r["sentence"],
@@ -121,21 +115,18 @@ def _define(args: argparse.Namespace) -> int:
         for r in rows
     ] or [Gesture(args.name, "sentence", DEFINED, args.sentence.strip())]  # fmt: skip
     for gesture in made:
-        alike = _alike(gesture, store)
-        if gesture.kind == "sentence":
-            typical, least = standing(both_hands(gesture.events), bundle.weights_digest, background)
-            gesture = replace(gesture, typical=typical, threshold=args.threshold or least)
-        store = store.add(gesture)
-    _needs_student(bundle)
+        same = alike(gesture, store)
+        store = store.add(placed(gesture, bundle.weights_digest, args.threshold))
+    needs_student(bundle)
     where = write(bundle, {STORE: store.to_bytes()}, args.output)
     about = {"bundle": str(where), "gestures": [g.name for g in made]}
     if args.builtin:
         text = f"{where}: the built-in set, {len(made)} gestures"
     else:
         text = f"{where}: {args.name} ({'; '.join(_event_words(e) for e in made[0].events())})"
-    if not args.builtin and alike:
-        about["same_as"] = alike
-        text += f"\nWarning: it says the same as {alike!r}; the better of the two will be told."
+    if not args.builtin and same:
+        about["same_as"] = same
+        text += f"\nWarning: it says the same as {same!r}; the better of the two will be told."
     return _say(args, about, text)
 
 
@@ -145,25 +136,13 @@ def _event_words(event: Any) -> str:
     return describe(event)
 
 
-def _alike(gesture: Gesture, store: GestureStore) -> str:
-    """A gesture that says the same, or ""."""
-    same = (g for g in store if g.kind == gesture.kind == "sentence" and g.events() == gesture.events())
-    return next((str(g.name) for g in same), "")
-
-
-def _needs_student(bundle: Bundle) -> None:
-    if bundle.source != "model":
-        raise GestureError(
-            f"{bundle.name} has no trained student, and gestures are read from one: use figop-base or one made of it."
-        )
-
-
 def _enrol(args: argparse.Namespace) -> int:
+    from edge.gestures.define import needs_student
     from edge.gestures.enrol import clips_of, enrol, shown
 
     bundle = Bundle.open(args.bundle)
     store = GestureStore.of(bundle)
-    _needs_student(bundle)
+    needs_student(bundle)
     store.add(Gesture(args.name, "examples", 0.5))  # a name that cannot be is refused before anybody shows anything
     if (args.camera is None) == (not args.clips):
         raise GestureError("Enrolling needs clips, or --camera N to show the examples live: one of the two.")

@@ -2,7 +2,7 @@ from setuptools import setup
 
 NODES = (
     *("hand_tracker", "figop_buffer", "micro_gesture", "captioner", "figop_node"),
-    *("headset", "player", "recorder", "gripper"),
+    *("headset", "player", "recorder", "serial_bridge", "gripper"),
 )
 
 setup(

@@ -11,11 +11,13 @@ from rclpy.parameter import Parameter
 from edge.errors import FigopError
 from edge.language.resource import load as load_language
 from edge.narrator import DETAILS, STYLES
+from edge.pipeline import Captioner
 from figop_ros.clips import ClipServer
 from figop_ros.main import run
 from figop_ros.outputs import WORDING, Speech
 from figop_ros.parameters import Setting, qos_settings
 from figop_ros.stream import BACKLOG, STREAM, StreamNode
+from figop_ros.tokens import TokenReader
 
 
 class CaptionerNode(StreamNode):
@@ -47,10 +49,15 @@ class CaptionerNode(StreamNode):
         self.start_worker(self._work, BACKLOG)
         self.listen("units", FigopUnit, self._arrived)
 
+    def _open(self, view: str, mirrored: bool) -> Captioner:
+        captioner = super()._open(view, mirrored)
+        self._tokens = TokenReader(captioner)
+        return captioner
+
     def units_closed(self, frame_id: str, arrived_ns: int) -> None:
         captioner = self.need_captioner()
         for unit in captioner.units:
-            self.speech.unit(unit, frame_id, arrived_ns, {"mirrored": bool(self._key and self._key[1])})
+            self.speech.unit(unit, self._tokens, frame_id, arrived_ns, {"mirrored": bool(self._key and self._key[1])})
         captioner.units = []
 
     def _set_style(self, request: Any, response: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,10 @@ from edge.events import Caption, Event, GestureEnd, GestureStart
 from edge.figop import Unit
 from edge.hands.frame import VIEWS, HandFrame
 from edge.score import FingerEvent
-from figop_ros.tokens import COLUMNS, LAYOUT, PARTS, Tokens
+from figop_ros.tokens import LAYOUTS, STUDENT_SIZE, Tokens
 
 _SECOND = 1_000_000_000
+_NONE = np.zeros((2, 0, 0), np.float32)
 
 
 def to_time(t_ns: int) -> Time:
@@ -254,21 +256,31 @@ def to_tokens(tokens: Tokens, header: Header, stages: StageTimes) -> Any:
 
     return MotionTokens(
         header=header,
-        layout=LAYOUT,
+        layout=tokens.layout,
+        weights=tokens.weights,
         unit=tokens.unit,
         t_start=tokens.start,
         t_end=tokens.end,
-        parts=list(PARTS),
-        columns=list(COLUMNS),
+        parts=list(tokens.parts),
+        columns=list(tokens.columns),
+        size=tokens.values.shape[2],
         valid=[bool(v) for v in tokens.valid],
-        tokens=np.ascontiguousarray(tokens.values, np.float32).reshape(-1),
+        tokens=array.array("f", np.ascontiguousarray(tokens.values, np.float32).tobytes()),
         stages=stages,
     )
 
 
 def from_tokens(msg: Any) -> Tokens:
-    """A message as motion tokens. Raises SourceError for another layout."""
-    if msg.layout != LAYOUT:
-        raise SourceError(f"Motion tokens are of the layout {msg.layout!r}; this figop reads {LAYOUT!r}.")
-    values = np.asarray(msg.tokens, np.float32).reshape(2, len(PARTS), len(COLUMNS))
-    return Tokens(int(msg.unit), msg.t_start, msg.t_end, np.array(msg.valid, np.bool_), values)
+    """A message as motion tokens. Raises SourceError for another layout, or numbers that do not fill it."""
+    if msg.layout not in LAYOUTS:
+        raise SourceError(
+            f"Motion tokens are of the layout {msg.layout!r}; this figop reads {' and '.join(map(repr, LAYOUTS))}."
+        )
+    empty = Tokens(int(msg.unit), msg.t_start, msg.t_end, np.array(msg.valid, np.bool_), _NONE, msg.layout, msg.weights)
+    size = len(empty.columns) or STUDENT_SIZE
+    if (msg.size, len(msg.tokens)) != (size, 2 * len(empty.parts) * size):
+        raise SourceError(
+            f"Motion tokens of the layout {msg.layout} are 2 x {len(empty.parts)} x {size} numbers, found "
+            f"{len(msg.tokens)}, {msg.size} each."
+        )
+    return replace(empty, values=np.asarray(msg.tokens, np.float32).reshape(2, len(empty.parts), size))

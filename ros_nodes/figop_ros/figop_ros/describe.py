@@ -20,6 +20,7 @@ from figop_ros.pictures import PICTURES, TRACKER
 from figop_ros.player import PlayerNode
 from figop_ros.policy import FEATURES
 from figop_ros.recorder import RecorderNode
+from figop_ros.serial_bridge import SerialBridge
 
 NODES: dict[str, type[FigopNode]] = {
     "hand_tracker": HandTrackerNode,
@@ -30,6 +31,7 @@ NODES: dict[str, type[FigopNode]] = {
     "headset": HeadsetNode,
     "player": PlayerNode,
     "recorder": RecorderNode,
+    "serial_bridge": SerialBridge,
     "gripper": GripperNode,
 }
 #: groups that several nodes share, told once

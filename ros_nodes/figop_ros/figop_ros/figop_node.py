@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from std_msgs.msg import Header
 
+from edge.hands.frame import HandTracker
 from edge.pipeline import Captioner
 from figop_ros.clips import ClipServer
+from figop_ros.gestures import GESTURES, GestureServer, bundle_of
 from figop_ros.images import Rgb
 from figop_ros.main import run
 from figop_ros.outputs import HAND_SETTINGS, WORDING, HandOutput, Speech, apply_wording
 from figop_ros.parameters import Setting, qos_settings
 from figop_ros.pictures import PICTURES, TRACKER, PictureNode
+from figop_ros.tokens import TokenReader
 
 
 class FigopOneNode(PictureNode):
@@ -22,6 +26,7 @@ class FigopOneNode(PictureNode):
         *PICTURES,
         *TRACKER,
         Setting("bundle", "figop-base", "what captions: the name of a shipped bundle, a folder, or a .figop file"),
+        *GESTURES,
         *WORDING,
         *HAND_SETTINGS,
         *qos_settings("units", "reliable", 10),
@@ -36,23 +41,35 @@ class FigopOneNode(PictureNode):
         super().__init__("figop_node", **options)
         self.captioner: Captioner | None = None
         self._clips = ClipServer(self)
+        self._own = GestureServer(self, self._use)
+        self._next: Path | None = None
 
     def configure(self) -> None:
         super().configure()
+        self._next = None
+        self._own.bundle = bundle_of(self.p["bundle"], self.p["gestures.file"])
+        self._open(self._own.bundle, None)
+        self.hands = HandOutput(self)
+        self.speech = Speech(self, gestures=True, captions=True, units=True)
+
+    def _open(self, bundle: Path, tracker: HandTracker | None) -> None:
         from edge.hands.backends import open_tracker
 
         p = self.p
         self.captioner = self.open_captioner(
-            p["bundle"],
+            bundle,
             view=p["camera.view"],
             mirrored=p["camera.mirrored"],
-            tracker=open_tracker(p["tracker.backend"], **self.tracker_options()),
+            tracker=tracker or open_tracker(p["tracker.backend"], **self.tracker_options()),
             language=p["caption.language"],
             style=p["caption.style"],
             detail=p["caption.detail"],
         )
-        self.hands = HandOutput(self)
-        self.speech = Speech(self, gestures=True, captions=True, units=True)
+        self.tokens = TokenReader(self.captioner)
+
+    def _use(self, bundle: Path) -> None:
+        """Read with this bundle from the next picture on, the tracker as it is; from any thread."""
+        self._next = bundle
 
     def deactivate(self) -> None:
         super().deactivate()
@@ -61,6 +78,7 @@ class FigopOneNode(PictureNode):
 
     def cleanup(self) -> None:
         super().cleanup()
+        self._own.bundle = None
         if self.captioner is not None:
             self.captioner.close()
             self.captioner = None
@@ -72,8 +90,12 @@ class FigopOneNode(PictureNode):
     jumped = silent
 
     def picture(self, rgb: Rgb, t_ns: int, header: Header, arrived_ns: int, decode_ms: float) -> None:
+        assert self.captioner is not None
+        if self._next is not None:
+            self._end_phrase()
+            self._open(self._next, self.captioner.tracker)
+            self._next = None
         cap = self.captioner
-        assert cap is not None
         apply_wording(cap, self.p)
         events = cap.push(rgb, t_ns)
         frame = cap.last
@@ -81,6 +103,7 @@ class FigopOneNode(PictureNode):
             self.speech.say(events, header, arrived_ns, cap)
         if frame is None or frame.t_ns != t_ns:  # dropped; the events have said why
             return
+        self._own.see(frame, self.p["camera.view"], self.p["camera.mirrored"])
         frame.stages_ms["image"] = decode_ms
         digest = cap.tracker.appearance_digest if cap.tracker is not None and frame.appearance is not None else ""
         about: dict[str, Any] = {"view": self.p["camera.view"], "mirrored": self.p["camera.mirrored"]}
@@ -101,7 +124,7 @@ class FigopOneNode(PictureNode):
         assert self.captioner is not None
         about = {"view": self.p["camera.view"], "mirrored": self.p["camera.mirrored"]}
         for unit in self.captioner.units:
-            self.speech.unit(unit, header.frame_id, arrived_ns, about)
+            self.speech.unit(unit, self.tokens, header.frame_id, arrived_ns, about)
         self.captioner.units = []
 
     def _end_phrase(self) -> None:

@@ -4,39 +4,38 @@ from __future__ import annotations
 
 from typing import Any
 
-from figop_msgs.srv import DefineGesture, EnrolGesture
+from std_msgs.msg import Header
 
+from figop_ros.gestures import GESTURES, GestureServer, bundle_of
 from figop_ros.main import run
 from figop_ros.outputs import Speech
 from figop_ros.stream import STREAM, StreamNode
 
-NO_STORE = (
-    "This figop keeps no gestures of one's own: the bundle {bundle} names finger motions (pinch, tap, swipe, ...) as "
-    "they are and has no gesture store; nothing was {done}."
-)
-
 
 class MicroGesture(StreamNode):
-    """Listens to `hands`; publishes ~/gestures. The services answer that the bundle has no gesture store."""
+    """Listens to `hands`; publishes ~/gestures. Learns gestures of one's own by words and by examples."""
 
-    SETTINGS = (*STREAM, *Speech.GESTURES)
+    SETTINGS = (*STREAM, *GESTURES, *Speech.GESTURES)
 
     def __init__(self, **options: Any) -> None:
         super().__init__("micro_gesture", **options)
-        self._define = self.create_service(DefineGesture, "~/define_gesture", self._defined)
-        self._enrol = self.create_service(EnrolGesture, "~/enrol_gesture", self._enrolled)
+        self._own = GestureServer(self, self.use)
+
+    def prepare(self) -> None:
+        self.bundle = self._own.bundle = bundle_of(self.p["bundle"], self.p["gestures.file"])
 
     def configure(self) -> None:
         super().configure()
         self.speech = Speech(self, gestures=True)
 
-    def _defined(self, request: Any, response: Any) -> Any:
-        response.success, response.message = False, NO_STORE.format(bundle=self.p["bundle"], done="defined")
-        return response
+    def cleanup(self) -> None:
+        self._own.bundle = None
+        super().cleanup()
 
-    def _enrolled(self, request: Any, response: Any) -> Any:
-        response.success, response.message = False, NO_STORE.format(bundle=self.p["bundle"], done="learned")
-        return response
+    def heard(self, frames: list[Any], unit: Any, header: Header, arrived_ns: int) -> None:
+        super().heard(frames, unit, header, arrived_ns)
+        for frame in frames:
+            self._own.see(frame, *self.reading)
 
 
 def main() -> int:

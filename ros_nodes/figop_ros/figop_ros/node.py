@@ -29,7 +29,7 @@ TROUBLE_S = 5.0
 
 
 class FigopNode(LifecycleNode):
-    """Subclasses override `configure`, `activate`, `deactivate`, `cleanup`, `silent` and `jumped`.
+    """Subclasses override what stands under the first heading.
 
     What these raise makes the transition fail, never the process: the node stays in the state it was in, logs one
     sentence, and shows it on /diagnostics. Publishers are made in `configure` (`output`), subscriptions in `activate`
@@ -78,6 +78,14 @@ class FigopNode(LifecycleNode):
 
     def silent(self) -> None:
         """No input for stream.timeout_s; once per silence, on the executor's thread."""
+
+    def faults(self) -> list[str]:
+        """What is wrong for as long as it is, a sentence each; shown on /diagnostics as warnings."""
+        return []
+
+    def steady(self) -> bool:
+        """Whether the input comes all the time, so that its silence means something."""
+        return True
 
     def jumped(self) -> None:
         """Simulated time has gone back (a bag started anew); on the executor's thread."""
@@ -246,7 +254,7 @@ class FigopNode(LifecycleNode):
         self._timer = self.create_timer(self.p["diagnostics.period_s"], self._tick, clock=self._wall)
 
     def _tick(self) -> None:
-        timeout = self.p["stream.timeout_s"]
+        timeout = self._timeout()
         if self.state == "active" and timeout:
             frames = self.health.counts["frames"]
             if frames > self._told_silence and self.health.silent_s() > timeout:
@@ -257,16 +265,19 @@ class FigopNode(LifecycleNode):
     def diagnose(self) -> DiagnosticArray:
         """The node's health as it is published."""
         since, sentence = self._trouble
-        sentences = self.watch.sentences()
+        sentences = self.watch.sentences() + self.faults()
         if sentence and time.monotonic() - since < TROUBLE_S:
             sentences.append(sentence)
         dropped = self.health.counts["dropped_late"] + (self.worker.dropped if self.worker is not None else 0)
         status = self.health.status(
-            self.get_fully_qualified_name().lstrip("/"), self.state, dropped, sentences, self.p["stream.timeout_s"]
+            self.get_fully_qualified_name().lstrip("/"), self.state, dropped, sentences, self._timeout()
         )
         out = DiagnosticArray(status=[status])
         out.header.stamp = self.get_clock().now().to_msg()
         return out
+
+    def _timeout(self) -> float:
+        return float(self.p["stream.timeout_s"]) if self.steady() else 0.0
 
     def topic_of(self, key: str) -> str:
         """The full name of an output or input topic."""

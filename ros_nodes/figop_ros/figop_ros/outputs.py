@@ -28,7 +28,7 @@ from figop_ros.images import from_rgb
 from figop_ros.markers import hand_markers, hand_transform, pose_message
 from figop_ros.node import FigopNode
 from figop_ros.parameters import Setting, qos_settings
-from figop_ros.tokens import motion_tokens
+from figop_ros.tokens import TokenReader
 
 HAND_SETTINGS = (
     Setting("wrist.publish", True, "publish the wrists' poses, found by PnP, with covariance"),
@@ -177,15 +177,16 @@ class Speech:
             if self._lines:
                 node.publish("events", String(data=json.dumps(event.to_dict(), ensure_ascii=False)))
 
-    def unit(self, unit: Unit, frame_id: str, arrived_ns: int, about: Mapping[str, Any]) -> None:
+    def unit(self, unit: Unit, reader: TokenReader, frame_id: str, arrived_ns: int, about: Mapping[str, Any]) -> None:
         """A closed unit: its motion tokens, and the unit itself where the node publishes units."""
         node = self._node
-        began = time.perf_counter()
-        tokens = motion_tokens(unit, bool(about.get("mirrored")))
-        spent = (time.perf_counter() - began) * 1e3
         header = Header(stamp=to_time(unit.frames[-1].t_ns), frame_id=frame_id)
-        stages = to_stages({"tokens": spent}, arrived_ns, node.now_ns())
-        node.publish("tokens", to_tokens(tokens, header, stages))
+        stages = to_stages({}, arrived_ns, node.now_ns())
+        if node.wanted("tokens"):
+            began = time.perf_counter()
+            tokens = reader.read(unit, bool(about.get("mirrored")))
+            stages = to_stages({"tokens": (time.perf_counter() - began) * 1e3}, arrived_ns, node.now_ns())
+            node.publish("tokens", to_tokens(tokens, header, stages))
         if self._units and node.wanted("units"):
             node.publish("units", to_unit(unit, frame_id=frame_id, stages=stages, about=about))
 

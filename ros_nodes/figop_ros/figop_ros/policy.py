@@ -20,10 +20,11 @@ from figop_msgs.msg import HandFrame as HandFrameMsg
 from numpy.typing import NDArray
 from rclpy.qos import QoSProfile
 
+from edge.errors import FigopError, SourceError
 from edge.hands.frame import HandFrame
 from edge.score import CONTACTS, FINGERS, HANDS, MOTIONS, SIDE_DIRECTIONS, SLIDE_DIRECTIONS, TURN_DIRECTIONS
 from figop_ros.conversions import from_hand_frame, from_tokens
-from figop_ros.tokens import COLUMNS, PARTS, finger_state
+from figop_ros.tokens import COLUMNS, LAYOUTS, PARTS, STUDENT, STUDENT_PARTS, STUDENT_SIZE, finger_state
 
 MOTION_NAMES = tuple(MOTIONS)
 DIRECTION_NAMES = (*SIDE_DIRECTIONS, *TURN_DIRECTIONS, *SLIDE_DIRECTIONS)
@@ -62,7 +63,13 @@ FEATURES: Mapping[str, Feature] = {
     "gesture_withdrawn": Feature(
         (2,), "int64", "number of the last one that was announced in error, -1 = none", _SIDES
     ),
-    "motion_tokens": Feature((2, len(PARTS), len(COLUMNS)), "float32", "see figop_ros/tokens.py", COLUMNS),
+    "motion_tokens": Feature(
+        (2, len(STUDENT_PARTS), STUDENT_SIZE), "float32", "the student's tokens of the newest unit; 0 where it has none"
+    ),
+    "motion_geometry": Feature(
+        (2, len(PARTS), len(COLUMNS)), "float32", "named numbers instead, where the bundle has no student", COLUMNS
+    ),
+    "token_layout": Feature((), "int32", f"which of the two came: 0 = {LAYOUTS[0]}, 1 = {LAYOUTS[1]}, -1 = none"),
     "token_unit": Feature((), "int64", "number of the unit that the tokens are of, -1 = none"),
     "caption_number": Feature((), "int64", "counts phrases: number of the newest one captioned, -1 = none"),
     "caption_revision": Feature((), "int32", "its revision, -1 = none"),
@@ -89,7 +96,7 @@ def empty() -> dict[str, NDArray[Any]]:
         "caption_last",
         "gesture_withdrawn",
     )
-    for name in (*none, "token_unit", "caption_number", "caption_revision"):
+    for name in (*none, "token_layout", "token_unit", "caption_number", "caption_revision"):
         out[name] = np.full_like(out[name], -1)
     out["age_s"][:] = NEVER_S
     return out
@@ -105,11 +112,18 @@ def lerobot_features(prefix: str = "observation.figop.") -> dict[str, dict[str, 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Observation:
-    """What is known now: every key of FEATURES; t_ns, stamp of the newest hand frame; text, the newest caption."""
+    """What is known now: every key of FEATURES.
+
+    t_ns: stamp of the newest hand frame; text: the newest caption; weights: digest of the student that made the motion
+    tokens, "" where none did. A policy that was trained on tokens of other weights must not read them (PolicyClient).
+    named: gesture of one's own that each hand is making now, by its name, or "".
+    """
 
     features: Mapping[str, NDArray[Any]]
     t_ns: int = 0
     text: str = ""
+    weights: str = ""
+    named: tuple[str, str] = ("", "")
 
     def valid(self, stream: str) -> bool:
         """Whether a stream of STREAMS is fresh."""
@@ -146,6 +160,7 @@ class _State:
     mirrored: bool = False
     gestures: tuple[Mapping[str, _Gesture], Mapping[str, _Gesture]] = ({}, {})
     withdrawn: tuple[int, int] = (-1, -1)
+    named: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {})
     tokens: Any = None
     caption: FingerCaption | None = None
     caption_number: int = -1
@@ -159,21 +174,44 @@ class PolicyClient:
     Args:
         node: whose executor spins.
         limits_s: seconds after which each stream of STREAMS is no longer valid, where they differ from LIMITS_S.
+        weights: digest of the student that the policy was trained with; motion tokens of others are left out.
         clock: monotonic seconds.
     """
 
     def __init__(
-        self, node: Any, limits_s: Mapping[str, float] | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        node: Any,
+        limits_s: Mapping[str, float] | None = None,
+        weights: str = "",
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.limits_s = {**LIMITS_S, **(limits_s or {})}
+        self.weights = weights
+        #: why the newest message that could not be used was left out, or ""
+        self.trouble = ""
         self._node, self._clock, self._state = node, clock, _State()
         qos = QoSProfile(depth=30)
         kinds = (HandFrameMsg, GestureEvent, MotionTokens, FingerCaption)
         takes = (self.take_hands, self.take_gesture, self.take_tokens, self.take_caption)
         self._subscriptions = [
-            node.create_subscription(kind, topic, take, qos)
+            node.create_subscription(kind, topic, self._guarded(take), qos)
             for kind, topic, take in zip(kinds, STREAMS, takes, strict=True)
         ]
+
+    def _guarded(self, take: Callable[[Any], None]) -> Callable[[Any], None]:
+        """What a message does wrong is told once and left out: the policy's executor goes on."""
+
+        def guarded(message: Any) -> None:
+            try:
+                take(message)
+            except Exception as error:
+                known = isinstance(error, FigopError)
+                said = str(error) if known else f"A {type(message).__name__} was left out: {error!r}."
+                if said != self.trouble:
+                    self.trouble = said
+                    self._node.get_logger().warning(said)
+
+        return guarded
 
     def close(self) -> None:
         """Stop listening."""
@@ -196,6 +234,14 @@ class PolicyClient:
     def take_gesture(self, message: GestureEvent) -> None:
         """A gesture begins, changes or ends."""
         s, slot = self._state, HANDS.index(message.hand)
+        if not message.id.startswith("gesture-"):  # one of one's own, which has a name and no motion
+            named = [dict(s.named[0]), dict(s.named[1])]
+            named[slot].pop(message.id, None)
+            if message.type == GestureEvent.START:
+                named[slot][message.id] = message.label
+            s.named = (named[0], named[1])
+            self._note("gestures")
+            return
         active = [dict(s.gestures[0]), dict(s.gestures[1])]
         if message.type == GestureEvent.END or not message.event:
             active[slot].pop(message.id, None)
@@ -209,8 +255,14 @@ class PolicyClient:
         self._note("gestures")
 
     def take_tokens(self, message: MotionTokens) -> None:
-        """Motion tokens of a unit."""
-        self._state.tokens = from_tokens(message)
+        """Motion tokens of a unit. Raises SourceError for tokens that this policy cannot read."""
+        tokens = from_tokens(message)
+        if self.weights and tokens.layout == STUDENT and tokens.weights != self.weights:
+            raise SourceError(
+                f"The motion tokens are of the weights {tokens.weights[:12]}, the policy was trained with those of "
+                f"{self.weights[:12]}: run the same bundle."
+            )
+        self._state.tokens = tokens
         self._note("tokens")
 
     def take_caption(self, message: FingerCaption) -> None:
@@ -241,11 +293,15 @@ class PolicyClient:
                     _put_gesture(out, slot, max(active.values(), key=lambda g: g.number))
         out["gesture_withdrawn"][:] = s.withdrawn
         if s.tokens is not None:
-            out["motion_tokens"][:], out["token_unit"][...] = s.tokens.values, s.tokens.unit
+            out["token_layout"][...], out["token_unit"][...] = LAYOUTS.index(s.tokens.layout), s.tokens.unit
+            out["motion_tokens" if s.tokens.layout == STUDENT else "motion_geometry"][:] = s.tokens.values
         if s.caption is not None:
             _put_caption(out, s.caption, s.caption_number)
         text = s.caption.text if s.caption is not None else ""
-        return Observation(out, frame.t_ns if frame is not None else 0, text)
+        weights = s.tokens.weights if s.tokens is not None else ""
+        fresh = bool(out["valid"][1])
+        left, right = (next(reversed(names.values()), "") if fresh else "" for names in map(dict, s.named))
+        return Observation(out, frame.t_ns if frame is not None else 0, text, weights, (left, right))
 
 
 def _number(name: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from figop_msgs.msg import FigopUnit
@@ -40,7 +41,17 @@ class StreamNode(FigopNode):
         self._key: tuple[str, bool] | None = None
         self._sequence: int | None = None
         self._header = Header()
+        self.bundle: str | Path = self.p["bundle"]
+        self._next: Path | None = None
+        self.prepare()
         self.captioner: Captioner | None = self._open("facing", False)
+
+    def prepare(self) -> None:
+        """Before the bundle is opened: another one may be put in its place."""
+
+    def use(self, bundle: Path) -> None:
+        """Read with this bundle from the next frame on; from any thread."""
+        self._next = bundle
 
     def activate(self) -> None:
         self._sequence = None
@@ -69,7 +80,7 @@ class StreamNode(FigopNode):
         words = {n: p[f"caption.{n}"] for n in ("language", "style", "detail") if f"caption.{n}" in p}
         if not words:  # nobody reads the text: without the model's own words an event comes 10 ms sooner
             words = {"detail": "short"}
-        return Captioner.open(p["bundle"], view=view, mirrored=mirrored, tracker=None, **words)
+        return Captioner.open(self.bundle, view=view, mirrored=mirrored, tracker=None, **words)
 
     def _arrived(self, message: Any) -> None:
         self.health.arrived()
@@ -79,6 +90,9 @@ class StreamNode(FigopNode):
 
     def _work(self, job: tuple[Any, int]) -> None:
         message, arrived_ns = job
+        if self._next is not None:
+            self.bundle, self._next = self._next, None
+            self._renew()
         frames = message.frames if isinstance(message, FigopUnit) else [message]
         for one in frames:
             self._count_lost(one)
@@ -121,9 +135,8 @@ class StreamNode(FigopNode):
         self._renew()
 
     def _renew(self) -> None:
-        view, mirrored = self._key or ("facing", False)
         self.end_phrase()
-        self.captioner = self._open(view, mirrored)
+        self.captioner = self._open(*self.reading)
 
     def adapt(self, message: HandFrameMsg) -> None:
         """Read the frames as their sender says that they are to be read; another way is another stream."""
@@ -141,6 +154,11 @@ class StreamNode(FigopNode):
         if self._sequence is not None and number > self._sequence + 1:
             self.health.count("lost", number - self._sequence - 1)
         self._sequence = number
+
+    @property
+    def reading(self) -> tuple[str, bool]:
+        """How frames are read: camera view, mirrored."""
+        return self._key or ("facing", False)
 
     def need_captioner(self) -> Captioner:
         """The open captioner. Raises SourceError when the node is not configured."""

@@ -1,18 +1,31 @@
-"""Motion tokens: what every part of each hand did in a FiGOP unit, as 8 numbers that mean the same for all parts."""
+"""Motion tokens of a FiGOP unit: what the bundle's student makes of it, else geometry with named numbers.
+
+`student-1`: 4 tokens of 128 numbers a hand, as the student's own captioner reads them: the keyframe's, and three that
+learned queries pool out of the unit's ticks. They are of one student's weights. `geometry-1`: what every part of a hand
+did, as 8 numbers that mean the same for all parts; for a bundle without a student.
+"""
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.captioner import UNIT_TICKS
 from edge.features import square_pixels
 from edge.figop import Unit
 from edge.hands.frame import Array, HandFrame
 from edge.skeleton import MIDDLE_MCP, TIPS, flexion, palm_length, tip_distances, to_palm
 
-LAYOUT = "geometry-1"
+STUDENT, GEOMETRY = "student-1", "geometry-1"
+LAYOUTS = (STUDENT, GEOMETRY)
+#: tokens of a hand and numbers of a token, of the layout student-1
+STUDENT_PARTS, STUDENT_SIZE = ("keyframe", "motion_0", "motion_1", "motion_2"), 128
+#: a tick lies at most this long before the unit that it counts for: one frame at 15 fps
+_BEFORE_S = 1 / 15
 PARTS = ("thumb", "index", "middle", "ring", "pinky", "hand")
 #: Bends in radians, lengths in palm lengths, times in seconds. For the part "hand": bends are means over the fingers,
 #: paths those of the middle knuckle in the source's frame.
@@ -27,17 +40,72 @@ COLUMNS = (
     "seen",  # share of the unit's frames that saw the hand
 )
 _LEAST_DT = 1e-3
+_SHAPE = (len(STUDENT_PARTS), STUDENT_SIZE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tokens:
-    """unit: its index; start, end: seconds; valid [2] bool; values [2,6,8] float32, 0 where not valid."""
+    """unit: its index; start, end: seconds; valid [2] bool; values [2,parts,size] float32, 0 where not valid.
+
+    layout: what the numbers are; weights: digest of the student that made them, or "".
+    """
 
     unit: int
     start: float
     end: float
     valid: NDArray[np.bool_]
     values: Array
+    layout: str = GEOMETRY
+    weights: str = ""
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What the tokens of a hand are."""
+        return PARTS if self.layout == GEOMETRY else STUDENT_PARTS
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What the numbers of a token are; empty where they have no names."""
+        return COLUMNS if self.layout == GEOMETRY else ()
+
+
+class TokenReader:
+    """Motion tokens of a captioner's units. Make it before the captioner has seen a frame.
+
+    State: the ticks since the last unit, of a bundle with a student.
+    """
+
+    def __init__(self, captioner: Any) -> None:
+        student = getattr(captioner.recogniser, "model", captioner.recogniser)
+        words = getattr(student, "captioner", None)
+        self._words = words if words is not None and words.token_shape == _SHAPE else None
+        self._weights = captioner.weights
+        self._ticks: deque[Any] = deque(maxlen=8 * UNIT_TICKS)
+        if self._words is not None:
+            student.on_tick = self._ticks.append
+
+    @property
+    def layout(self) -> str:
+        """The layout of the tokens that `read` gives."""
+        return STUDENT if self._words is not None else GEOMETRY
+
+    def read(self, unit: Unit, mirrored: bool = False) -> Tokens:
+        """The tokens of the unit that was just closed; `mirrored` as in its frames."""
+        if self._words is None:
+            return motion_tokens(unit, mirrored)
+        from edge.student import unit_tokens
+
+        ticks = []
+        while self._ticks and self._ticks[0].t <= unit.end:
+            tick = self._ticks.popleft()
+            if tick.t >= unit.start - _BEFORE_S:
+                ticks.append(tick)
+        values, valid = np.zeros((2, *_SHAPE), np.float32), np.zeros(2, np.bool_)
+        if ticks:
+            made, seen = unit_tokens(self._words, ticks[-UNIT_TICKS:])
+            valid = seen > 0
+            values[valid] = made.reshape(2, *_SHAPE)[valid]
+        return Tokens(unit.index, unit.start, unit.end, valid, values, STUDENT, self._weights)
 
 
 def joints_of(frame: HandFrame, slot: int, mirrored: bool = False) -> Array | None:
@@ -73,7 +141,7 @@ def finger_state(frame: HandFrame, mirrored: bool = False) -> tuple[Array, NDArr
 
 
 def motion_tokens(unit: Unit, mirrored: bool = False) -> Tokens:
-    """The tokens of a unit; `mirrored` as in the frames."""
+    """The tokens of a unit by geometry; `mirrored` as in the frames."""
     values, valid = np.zeros((2, 6, 8), np.float32), np.zeros(2, np.bool_)
     for slot in (0, 1):
         seen = [(f, j) for f in unit.frames if (j := joints_of(f, slot, mirrored)) is not None]
