@@ -19,8 +19,6 @@ OUT ?= out/demo
 DIGEST := $(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
 RUNTIME := $(VENV)/.installed-$(DIGEST)
 TESTING := $(TEST_VENV)/.installed-$(DIGEST)
-ROS_HERE = [ "$$(uname -sm)" = "Linux x86_64" ] && command -v cmake >/dev/null && command -v c++ >/dev/null \
-	&& $(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))'
 ROS_READY := $(ROS_VENV)/.installed-$(DIGEST)-$(shell cat ros_nodes/venv/*.txt | cksum | cut -d' ' -f1)
 PIP := -m pip --disable-pip-version-check install -c constraints.txt
 IN_TEST := PATH="$(abspath $(TEST_VENV))/bin:$$PATH"
@@ -51,9 +49,9 @@ test-devices: $(TESTING) ## the serial link in full: fuzzing and ten minutes of 
 	@$(IN_TEST) python -m pytest tests/devices/link -m "heavy or not heavy" $(ARGS)
 
 .PHONY: test-ros
-test-ros: ros ## the ROS nodes on real rclpy from wheels (x86-64 Linux; 4 minutes and 600 MB the first time)
+test-ros: ros ## the ROS nodes on real rclpy from wheels (x86-64 Linux, cmake, c++; 600 MB and minutes the first time)
 	@echo "== ROS $(ROS_DISTRO)"
-	@PATH="$(abspath $(ROS_VENV))/bin:$$PATH" python -m pytest tests/ros_nodes -m "not heavy" $(ARGS)
+	@PATH="$(abspath $(ROS_VENV))/bin:$$PATH" python -m pytest tests/ros_nodes $(ARGS)
 
 # The web app: Node.js 20 and npm; its browser tests need Chromium (Debian: apt-get install chromium)
 NPM := npm --prefix edge/web --no-audit --no-fund

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ from edge.recording import Recording
 GESTURE_P50_BAR, GESTURE_P95_BAR = 5.0, 15.0
 CAPTION_P95_BAR = 60.0
 IMAGE_P50_BAR = 6.0
-START_BAR_S = 2.0
+START_BAR_S, STOP_BAR_S = 2.0, 1.0
 #: frames a second of the gesture and of the caption stream
 GESTURE_FPS, CAPTION_FPS, IMAGE_FPS = 60.0, 30.0, 15.0
 #: first messages that no figure counts: connections, caches
@@ -40,6 +41,18 @@ WARM_UP = 30
 PATIENCE_S = 60.0
 _NODES = Path(__file__).resolve().parents[1] / "ros_nodes" / "figop_ros"
 _PICTURE = (640, 480)
+#: the nodes whose start and end are clocked, and what each must be told
+NODES: dict[str, tuple[str, ...]] = {
+    "hand_tracker": (),
+    "headset": (),
+    "figop_buffer": (),
+    "micro_gesture": (),
+    "captioner": (),
+    "figop_node": (),
+    "recorder": ("-p", "folder:={folder}"),
+    "serial_bridge": ("-p", "port.device:={port}"),
+    "gripper": (),
+}
 
 
 def add_kind(kinds: Any) -> argparse.ArgumentParser:
@@ -61,10 +74,10 @@ def measure(recording: Path, video: Path | None, seconds: float) -> tuple[dict[s
         gestures = bench.gestures(two, seconds)
         captions = {how: bench.captions(two, min(seconds, 30.0), how) for how in ("hands", "units")}
         images = bench.images(video) if video is not None else None
-        starts = bench.starts()
+        starts, stops = bench.starts(two)
     finally:
         bench.close()
-    rows = {"gestures": gestures, "captions": captions, "images": images, "starts_s": starts}
+    rows = {"gestures": gestures, "captions": captions, "images": images, "starts_s": starts, "stops_s": stops}
     late = gestures["ms"]
     bars = {
         f"gesture p50 <= {GESTURE_P50_BAR:g} ms": late["p50"] <= GESTURE_P50_BAR,
@@ -73,10 +86,38 @@ def measure(recording: Path, video: Path | None, seconds: float) -> tuple[dict[s
         f"caption p95 <= {CAPTION_P95_BAR:g} ms": captions["hands"]["ms"]["p95"] <= CAPTION_P95_BAR,
         f"caption by units p95 <= {CAPTION_P95_BAR:g} ms": captions["units"]["ms"]["p95"] <= CAPTION_P95_BAR,
         f"node start <= {START_BAR_S:g} s": max(starts.values()) <= START_BAR_S,
+        f"node shutdown <= {STOP_BAR_S:g} s": max(stops.values()) <= STOP_BAR_S,
     }
     if images is not None:
         bars[f"picture: ROS adds p50 <= {IMAGE_P50_BAR:g} ms"] = images["added_ms"]["p50"] <= IMAGE_P50_BAR
     return rows, bars
+
+
+@contextmanager
+def board(folder: Path) -> Iterator[str]:
+    """A pseudo-terminal with the C end of the serial link behind it; its name."""
+    from devices.bench_serial import build
+    from devices.bench_serial import process as running
+    from devices.link.simulate import PseudoPort
+
+    ours, theirs, over = PseudoPort(), PseudoPort(), threading.Event()
+
+    def carry(near: PseudoPort, far: PseudoPort) -> None:
+        while not over.is_set():
+            far.write(near.read(0.1))
+
+    lanes = [threading.Thread(target=carry, args=pair) for pair in ((ours, theirs), (theirs, ours))]
+    with running(str(build(folder)), theirs.name):
+        for lane in lanes:
+            lane.start()
+        try:
+            yield ours.name
+        finally:
+            over.set()
+            for lane in lanes:
+                lane.join()
+    ours.close()
+    theirs.close()
 
 
 class RosBench:
@@ -195,25 +236,38 @@ class RosBench:
             "added_ms": percentiles([w - b for w, b in zip(whole, bare, strict=True)]),
         }
 
-    def starts(self) -> dict[str, float]:
-        """Seconds of configure and activate together, asked by service, of every node."""
+    def starts(self, frames: list[HandFrame]) -> tuple[dict[str, float], dict[str, float]]:
+        """Of every node the seconds of configure and activate together, asked by service; and those from SIGTERM to the
+        end of its process, in the middle of a stream of hand frames."""
         services: Any = importlib.import_module("lifecycle_msgs.srv")
         messages: Any = importlib.import_module("lifecycle_msgs.msg")
-        out = {}
-        for name in ("hand_tracker", "figop_buffer", "micro_gesture", "captioner", "figop_node"):
-            with self._process(name, autostart=False):
-                client = self._node.create_client(services.ChangeState, f"/{name}/change_state")
-                self._wait(client.service_is_ready, name)
-                began = time.perf_counter()
-                for transition in (messages.Transition.TRANSITION_CONFIGURE, messages.Transition.TRANSITION_ACTIVATE):
-                    request = services.ChangeState.Request(transition=messages.Transition(id=transition))
-                    future = client.call_async(request)
-                    self._wait(future.done, name)
-                    if not future.result().success:
-                        raise SourceError(f"{name} could not be started; its log says why.")
-                out[name] = round(time.perf_counter() - began, 3)
-                self._node.destroy_client(client)
-        return out
+        starts, stops = {}, {}
+        with TemporaryDirectory() as folder, board(Path(folder)) as port:
+            for name in NODES:
+                words = [w.format(folder=folder, port=port) for w in NODES[name]]
+                with self._process(name, *words, autostart=False) as process:
+                    client = self._node.create_client(services.ChangeState, f"/{name}/change_state")
+                    self._wait(client.service_is_ready, name)
+                    began = time.perf_counter()
+                    for transition in (
+                        messages.Transition.TRANSITION_CONFIGURE,
+                        messages.Transition.TRANSITION_ACTIVATE,
+                    ):
+                        request = services.ChangeState.Request(transition=messages.Transition(id=transition))
+                        future = client.call_async(request)
+                        self._wait(future.done, name)
+                        if not future.result().success:
+                            raise SourceError(f"{name} could not be started; its log says why.")
+                    starts[name] = round(time.perf_counter() - began, 3)
+                    self._node.destroy_client(client)
+                    if name not in ("hand_tracker", "headset", "figop_node"):  # these listen to /hands
+                        with self._hands() as hands:
+                            self._stream(hands, frames, CAPTION_FPS, 2.0)
+                    began = time.perf_counter()
+                    process.terminate()
+                    process.wait(PATIENCE_S)
+                    stops[name] = round(time.perf_counter() - began, 3)
+        return starts, stops
 
     # -- means -------------------------------------------------------------------------------------------------
 
@@ -233,7 +287,8 @@ class RosBench:
         try:
             yield process
         finally:
-            process.terminate()
+            if process.poll() is None:
+                process.terminate()
             try:
                 process.wait(10)
             except subprocess.TimeoutExpired:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,7 @@ def test_every_motion_between_two_rests_is_an_example() -> None:
         (pytest.approx(0.7, abs=0.2), pytest.approx(2.2, abs=0.2)),
         (pytest.approx(2.5, abs=0.2), pytest.approx(3.8, abs=0.2)),
     ]
-    assert all(a.t < b.t for e in found for a, b in zip(e, e[1:], strict=False))
+    assert all(a.t < b.t for e in found for a, b in pairwise(e))
 
 
 def test_a_hand_that_comes_moving_or_goes_is_none() -> None:

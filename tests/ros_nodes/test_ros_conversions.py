@@ -31,7 +31,7 @@ from figop_ros.conversions import (
     to_unit,
     view_of,
 )
-from figop_ros.tokens import motion_tokens
+from figop_ros.tokens import STUDENT, Tokens, motion_tokens
 from tests.ros_nodes.frames import STEP_NS, frame, golden, same
 
 
@@ -123,6 +123,19 @@ def test_units_and_tokens():
 def test_tokens_of_another_layout_are_refused():
     message = MotionTokens(layout="geometry-9")
     with pytest.raises(SourceError, match="geometry-9"):
+        from_tokens(message)
+
+
+def test_tokens_of_the_student_come_back():
+    values = np.random.default_rng(1).normal(size=(2, 4, 128)).astype(np.float32)
+    tokens = Tokens(7, 1.0, 1.5, np.array([True, True]), values, STUDENT, "abc")
+    message = over_the_wire(to_tokens(tokens, Header(), to_stages({})))
+    assert (message.size, message.parts[0], list(message.columns)) == (128, "keyframe", [])
+    back = from_tokens(message)
+    assert np.array_equal(back.values, values)
+    assert (back.unit, back.layout, back.weights) == (7, STUDENT, "abc")
+    message.tokens = message.tokens[:-1]
+    with pytest.raises(SourceError, match=r"2 x 4 x 128 numbers, found 1023"):
         from_tokens(message)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from figop_msgs.msg import FigopUnit, FingerCaption, GestureEvent, HandFrame, MotionTokens
-from figop_msgs.srv import DefineGesture, EnrolGesture, SetCaptionStyle
+from figop_msgs.srv import SetCaptionStyle
 from geometry_msgs.msg import PoseWithCovarianceStamped
 from rcl_interfaces.srv import DescribeParameters
 from rclpy.parameter import Parameter
@@ -277,17 +277,6 @@ def test_micro_gesture(stage):
     assert {m.header.frame_id for m in heard} == {"cam"}
 
 
-@pytest.mark.parametrize(
-    ("service", "request_type"), [("define_gesture", DefineGesture), ("enrol_gesture", EnrolGesture)]
-)
-def test_gesture_services_say_that_there_is_no_store(stage, service, request_type):
-    stage.make(MicroGesture)
-    answer = stage.call(request_type, f"micro_gesture/{service}", request_type.Request(name="x"))
-    assert not answer.success
-    assert "bundle figop-base has no" not in answer.message
-    assert "no gesture store" in answer.message
-
-
 def test_captioner_tells_captions_tokens_and_lines(stage):
     node = stage.start(CaptionerNode)
     captions = stage.ear(FingerCaption, "captioner/captions")
@@ -305,6 +294,26 @@ def test_captioner_tells_captions_tokens_and_lines(stage):
     wait_for(lambda: len(tokens) >= 5)
     assert [t.unit for t in tokens[:5]] == [0, 1, 2, 3, 4]
     assert all(t.valid[RIGHT] and not t.valid[0] for t in tokens[:5])
+    assert {(t.layout, t.weights, len(t.tokens)) for t in tokens} == {("student-1", weights(), 2 * 4 * 128)}
+    one = np.array(tokens[1].tokens).reshape(2, 4, 128)
+    assert not one[0].any()  # there is no left hand
+    assert len({row.tobytes() for t in tokens[:5] for row in np.array(t.tokens).reshape(2, 4, 128)[1, 1:]}) > 10
+
+
+def test_a_bundle_without_a_student_tells_geometry(stage):
+    node = stage.start(CaptionerNode, bundle="figop-rules")
+    tokens = stage.ear(MotionTokens, "captioner/tokens")
+    mouth = stage.mouth(HandFrame, "hands")
+    send(node, mouth, golden("right_facing").frames(), end=True)
+    wait_for(lambda: len(tokens) >= 3)
+    assert {(t.layout, t.weights, t.size, len(t.tokens)) for t in tokens} == {("geometry-1", "", 8, 96)}
+    assert tokens[0].columns[0] == "bend"
+
+
+def weights():
+    from edge.bundle import Bundle
+
+    return Bundle.open().weights_digest
 
 
 def test_captioner_by_units_says_the_same(stage):

@@ -4,12 +4,12 @@ import threading
 
 import numpy as np
 import pytest
-from figop_msgs.msg import FingerCaption, FingerEvent, GestureEvent, HandFrame
+from figop_msgs.msg import FingerCaption, FingerEvent, GestureEvent, HandFrame, MotionTokens
 from sensor_msgs.msg import JointState
-from std_msgs.msg import String
+from std_msgs.msg import Header, String
 
 from edge.hands.frame import LEFT, RIGHT
-from figop_ros.conversions import to_hand_frame
+from figop_ros.conversions import to_hand_frame, to_stages, to_tokens
 from figop_ros.gripper import Gripper, GripperNode, GripperPolicy
 from figop_ros.micro_gesture import MicroGesture
 from figop_ros.policy import (
@@ -22,6 +22,7 @@ from figop_ros.policy import (
     empty,
     lerobot_features,
 )
+from figop_ros.tokens import GEOMETRY, LAYOUTS, STUDENT, Tokens
 from tests.ros_nodes.frames import STEP_NS, frame, golden
 from tests.ros_nodes.stage import wait_for
 
@@ -102,6 +103,63 @@ def test_latest(stage):
     assert (seen.t_ns, seen.text) == (5, "words")
     client.take_gesture(ended(7))
     assert client.latest().motion("right") == ""
+
+
+def tokens_of(layout, weights=""):
+    shape = (2, 4, 128) if layout == STUDENT else (2, 6, 8)
+    tokens = Tokens(9, 1.0, 1.5, np.array([True, True]), np.full(shape, 0.5, np.float32), layout, weights)
+    return to_tokens(tokens, Header(), to_stages({}))
+
+
+def test_motion_tokens_go_where_their_layout_belongs(stage):
+    client = PolicyClient(stage.probe)
+    assert client.latest().features["token_layout"] == -1
+    for layout, full, bare in (
+        (STUDENT, "motion_tokens", "motion_geometry"),
+        (GEOMETRY, "motion_geometry", "motion_tokens"),
+    ):
+        client.take_tokens(tokens_of(layout, "w" if layout == STUDENT else ""))
+        seen = client.latest()
+        check_shapes(seen)
+        assert (seen.features[full] == 0.5).all()
+        assert not seen.features[bare].any()
+        assert seen.features["token_layout"] == LAYOUTS.index(layout)
+        assert seen.features["token_unit"] == 9
+        assert seen.weights == ("w" if layout == STUDENT else "")
+
+
+def test_tokens_of_other_weights_or_layouts_are_left_out_and_the_policy_lives(stage):
+    client = PolicyClient(stage.probe, weights="trained-with-these")
+    mouth = stage.mouth(MotionTokens, "tokens")
+    mouth.publish(tokens_of(STUDENT, "others"))
+    wait_for(lambda: "trained with those of trained-with" in client.trouble)
+    mouth.publish(MotionTokens(layout="geometry-9"))
+    wait_for(lambda: "'geometry-9'" in client.trouble)
+    assert not client.latest().valid("tokens")
+    mouth.publish(tokens_of(STUDENT, "trained-with-these"))
+    wait_for(lambda: client.latest().valid("tokens"))
+
+
+def test_a_gesture_of_nobody_s_hand_does_not_end_the_policy(stage):
+    client = PolicyClient(stage.probe)
+    mouth = stage.mouth(GestureEvent, "gestures")
+    mouth.publish(started(1, hand="third"))
+    wait_for(lambda: "A GestureEvent was left out" in client.trouble)
+    mouth.publish(started(2))
+    wait_for(lambda: client.latest().features["gesture_number"][RIGHT] == 2)
+
+
+def test_gestures_of_one_s_own_have_a_name(stage):
+    client = PolicyClient(stage.probe)
+    client.take_hands(to_hand_frame(frame(5)))
+    client.take_gesture(GestureEvent(id="store-right-7", hand="right", label="my_bend"))
+    client.take_gesture(started(7))
+    assert client.latest().named == ("", "my_bend")
+    client.take_gesture(GestureEvent(id="store-right-7", hand="right", type=GestureEvent.END, label="my_bend"))
+    seen = client.latest()
+    assert seen.named == ("", "")
+    assert seen.features["gesture_withdrawn"].tolist() == [-1, -1]  # another gesture has that number
+    assert seen.motion("right") == "pinch"
 
 
 def test_what_is_old_is_not_valid_and_its_gestures_count_as_none(stage):

@@ -104,7 +104,6 @@ def test_a_failed_autostart_waits_for_another_try(stage):
     assert process.poll() is None
 
 
-@pytest.mark.heavy
 def test_half_a_minute_without_growth(stage):
     """60 fps, two hands, 30 s: nothing dropped, memory and age as at the start."""
     from figop_ros.health import memory_mb

@@ -5,8 +5,10 @@ import pytest
 
 from edge.figop import Unit
 from edge.hands.frame import LEFT, RIGHT, HandFrame
+from edge.pipeline import Captioner
 from edge.skeleton import mirror
-from figop_ros.tokens import COLUMNS, PARTS, finger_state, motion_tokens
+from edge.student import unit_tokens
+from figop_ros.tokens import COLUMNS, GEOMETRY, PARTS, STUDENT, TokenReader, finger_state, motion_tokens
 from tests.ros_nodes.frames import STEP_NS, frame, golden
 
 
@@ -63,6 +65,38 @@ def test_units_of_one_frame_and_of_none():
     none = motion_tokens(Unit(0, (HandFrame(t_ns=0),), False, 0.0, 0.0))
     assert not none.valid.any()
     assert not none.values.any()
+
+
+def test_the_student_s_tokens_are_what_its_captioner_reads():
+    """Unit by unit the same tokens as the captioner makes of the phrase's ticks, whatever is told meanwhile."""
+    with Captioner.open(tracker=None) as captioner:
+        reader, student = TokenReader(captioner), captioner.recogniser.model
+        ticks, made = [], []
+        student.on_tick = lambda tick, keep=student.on_tick: (keep(tick), ticks.append(tick))
+        for f in golden("right_facing").frames():
+            captioner.push(f)
+            made += [reader.read(unit) for unit in captioner.units]
+        captioner.flush()
+        assert reader.layout == STUDENT
+        assert len(made) > 5
+        for tokens in made[1:]:
+            mine = [t for t in ticks if tokens.start - 1 / 15 <= t.t <= tokens.end]
+            told, seen = unit_tokens(student.captioner, mine[-15:])
+            assert tokens.valid.tolist() == [False, True] == (seen > 0).tolist()
+            assert np.array_equal(tokens.values[RIGHT], told.reshape(2, 4, 128)[RIGHT])
+            assert not tokens.values[LEFT].any()
+            assert (tokens.layout, tokens.weights) == (STUDENT, captioner.weights)
+
+
+def test_rules_have_no_student_and_speak_geometry():
+    with Captioner.open("figop-rules", tracker=None) as captioner:
+        reader = TokenReader(captioner)
+        for f in golden("right_facing").frames():
+            captioner.push(f)
+            if captioner.units:
+                break
+        assert reader.layout == GEOMETRY
+        assert np.array_equal(reader.read(captioner.units[0]).values, motion_tokens(captioner.units[0]).values)
 
 
 def test_finger_state():
