@@ -153,7 +153,7 @@ def test_hand_tracker_compressed(stage):
 
 def test_hand_tracker_takes_the_latest_picture_only_and_says_what_it_dropped(stage):
     gate = threading.Event()
-    node, tracker = tracker_node(stage, Scripted(gate))
+    node, tracker = tracker_node(stage, Scripted(gate), diagnostics__period_s=60.0)  # only asked, below
     hands = stage.ear(HandFrame, "hand_tracker/hands")
     mouth = stage.mouth(Image, "image")
     for number in range(6):
@@ -387,7 +387,7 @@ def test_caption_style_by_service_and_by_parameter(stage):
 
 
 def test_frames_lost_on_the_way_are_counted(stage):
-    node = stage.start(MicroGesture)
+    node = stage.start(MicroGesture, diagnostics__period_s=60.0)
     mouth = stage.mouth(HandFrame, "hands")
     for number in (0, 1, 5):
         mouth.publish(to_hand_frame(frame(number * STEP_NS), sequence=number))

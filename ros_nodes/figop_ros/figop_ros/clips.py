@@ -12,7 +12,6 @@ from typing import Any
 from figop_msgs.action import CaptionClip
 from figop_msgs.msg import FingerCaption
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
-from rclpy.task import Future
 from std_msgs.msg import Header
 
 from edge.errors import FigopError
@@ -20,6 +19,7 @@ from edge.events import Caption
 from edge.pipeline import Captioner
 from edge.sources import Picture, open_source
 from figop_ros.bags import BagSource, is_bag
+from figop_ros.compat import finished
 from figop_ros.conversions import to_caption, to_stages, to_time
 
 #: seconds between two feedback messages, unless there is a caption to tell
@@ -79,7 +79,7 @@ def caption_clip(request: ClipRequest) -> Iterator[ClipStep]:
 class ClipServer:
     """Serves ~/caption_clip of a node, one clip at a time, on a thread of its own.
 
-    The goal's coroutine waits for a future, so that the executor stays free for everything else.
+    The goal's coroutine waits for that thread, so that the executor stays free for everything else.
     """
 
     def __init__(self, node: Any) -> None:
@@ -100,16 +100,17 @@ class ClipServer:
             result.message = "Another clip is being captioned; send this one when it is done."
             handle.abort()
             return result
-        done: Any = Future(executor=self._node.executor)
+        done, endings = threading.Event(), list[str]()
         try:
-            threading.Thread(target=self._caption, args=(handle, result, done), name="clip", daemon=True).start()
-            ending = await done
+            job = (handle, result, endings, done)
+            threading.Thread(target=self._caption, args=job, name="clip", daemon=True).start()
+            await finished(done)
         finally:
             self._busy.release()
-        {"succeed": handle.succeed, "abort": handle.abort, "canceled": handle.canceled}[ending]()
+        {"succeed": handle.succeed, "abort": handle.abort, "canceled": handle.canceled}[endings[0]]()
         return result
 
-    def _caption(self, handle: Any, result: Any, done: Any) -> None:
+    def _caption(self, handle: Any, result: Any, endings: list[str], done: threading.Event) -> None:
         ending = "abort"
         try:
             ending = self._run(handle, result)
@@ -117,7 +118,8 @@ class ClipServer:
             result.message = str(error)
         except Exception as error:  # whatever a file can do: the goal ends, the node goes on
             result.message = f"The clip could not be captioned: {type(error).__name__}: {error}"
-        done.set_result(ending)
+        endings.append(ending)
+        done.set()
 
     def _run(self, handle: Any, result: Any) -> str:
         goal, p = handle.request, self._node.p

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Generator
 from typing import Any
 
 try:  # Jazzy and later
@@ -14,7 +16,27 @@ try:  # part of every ROS installation; the wheels lack it
 except ImportError:
     TFMessage = None
 
-__all__ = ["PublisherEventCallbacks", "SubscriptionEventCallbacks", "TFMessage", "resolved"]
+__all__ = ["PublisherEventCallbacks", "SubscriptionEventCallbacks", "TFMessage", "finished", "resolved"]
+
+#: seconds that an executor rests at each look at something that is awaited
+LOOK_S = 0.003
+
+
+class _Turn:
+    """Awaited: the executor does what else there is, then comes back."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield
+
+
+async def finished(done: threading.Event) -> None:
+    """Wait in a callback until a thread has set the event.
+
+    An executor asks a task that awaits a future again at every turn, without a pause, and takes a core meanwhile (rclpy
+    3.3 to 9.1). Here it rests at each turn, and the worker of a small board keeps its core.
+    """
+    while not done.wait(LOOK_S):
+        await _Turn()
 
 
 def resolved(endpoint: Any) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from figop_msgs.srv import DefineGesture, EnrolGesture
-from rclpy.task import Future
+from rclpy.callback_groups import ReentrantCallbackGroup
 
 from edge.bundle import SHIPPED, Bundle
 from edge.errors import FigopError
@@ -23,6 +23,7 @@ from edge.gestures.listen import listen
 from edge.gestures.showing import Showing
 from edge.gestures.store import STORE, Gesture, GestureError, GestureStore, write
 from edge.hands.frame import HandFrame
+from figop_ros.compat import finished
 from figop_ros.conversions import from_finger_event
 from figop_ros.parameters import Setting
 
@@ -71,8 +72,10 @@ class GestureServer:
         self.bundle: Path | None = None
         self._frames: queue.Queue[tuple[HandFrame, str, bool]] | None = None
         self._busy, self._writing = threading.Lock(), threading.Lock()
-        self._define = node.create_service(DefineGesture, "~/define_gesture", self._defined)
-        self._enrol = node.create_service(EnrolGesture, "~/enrol_gesture", self._enrolled)
+        # a group of their own: an answer may take a minute, and nothing else of the node is to wait for it
+        group = ReentrantCallbackGroup()
+        self._define = node.create_service(DefineGesture, "~/define_gesture", self._defined, callback_group=group)
+        self._enrol = node.create_service(EnrolGesture, "~/enrol_gesture", self._enrolled, callback_group=group)
 
     def see(self, frame: HandFrame, view: str, mirrored: bool) -> None:
         """A frame of the stream; costs nothing unless somebody is shown."""
@@ -97,7 +100,7 @@ class GestureServer:
 
     async def _aside(self, action: Callable[[], str], response: Any) -> Any:
         """Do it on a thread, so that the executor stays free; what it says or refuses is the response."""
-        done: Any = Future(executor=self._node.executor)
+        done = threading.Event()
 
         def run() -> None:
             try:
@@ -107,10 +110,10 @@ class GestureServer:
             except Exception as error:  # whatever it was: the caller hears of it, and the node goes on
                 response.success = False
                 response.message = f"The gesture was not added: {type(error).__name__}: {error}."
-            done.set_result(None)
+            done.set()
 
         threading.Thread(target=run, name="gesture", daemon=True).start()
-        await done
+        await finished(done)
         return response
 
     def _do_define(self, request: Any) -> str:
