@@ -212,7 +212,7 @@ def test_figop_ros_names_every_ros_package_that_it_imports():
                 imported.add((node.module or "").split(".")[0])
             elif isinstance(node, ast.Import):
                 imported |= {a.name.split(".")[0] for a in node.names}
-    standard = set(sys.stdlib_module_names) | {"edge", "figop_ros", "numpy", "cv2", "rosbags"}
+    standard = set(sys.stdlib_module_names) | {"edge", "devices", "figop_ros", "numpy", "cv2", "rosbags"}
     assert imported - standard <= listed
     assert not imported & {"cv_bridge", "tf2_ros", "torch", "scipy", "export"}
 

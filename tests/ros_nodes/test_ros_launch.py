@@ -87,7 +87,7 @@ def test_replay(stage, launch):  # noqa: F811
 
 def test_image_topic(stage, launch):  # noqa: F811
     entities = launch(BRINGUP / "launch" / "image.launch.py")
-    started(stage, entities, image=stage.name("cam"), camera_info=stage.name("info"), device="raspberry-pi-4")
+    started(stage, entities, image=stage.name("cam"), camera_info=stage.name("info"), device="jetson-orin-nano")
     for topic, nodes in (("cam", 1), ("hand_tracker/hands", 3)):
         wait_for(lambda topic=topic, n=nodes: stage.probe.count_subscribers(stage.name(topic)) == n, topic, seconds=120)
     hands = stage.ear(HandFrame, "hand_tracker/hands")

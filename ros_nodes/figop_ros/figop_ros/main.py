@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -35,7 +36,8 @@ def run(make: Callable[[], Any], args: Sequence[str] | None = None) -> int:
         node.quit = stop.set
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    thread = threading.Thread(target=_spin, args=(executor, stop), name="executor", daemon=True)
+    faults: list[BaseException] = []
+    thread = threading.Thread(target=_spin, args=(executor, stop, faults), name="executor", daemon=True)
     if isinstance(node, FigopNode) and node.p["autostart"]:
         # a failure is told, and the node waits for another try
         node.trigger_configure()
@@ -52,13 +54,17 @@ def run(make: Callable[[], Any], args: Sequence[str] | None = None) -> int:
         node.destroy_node()
         rclpy.try_shutdown()
         thread.join(0.2)
-    return 0
+    return 1 if faults else 0
 
 
-def _spin(executor: SingleThreadedExecutor, stop: threading.Event) -> None:
+def _spin(executor: SingleThreadedExecutor, stop: threading.Event, faults: list[BaseException]) -> None:
     try:
         executor.spin()
     except (ExternalShutdownException, KeyboardInterrupt):
         pass
+    except Exception as error:
+        if not stop.is_set():  # at the end a slow machine finds nodes destroyed that it was about to look at
+            faults.append(error)
+            traceback.print_exc()
     finally:
         stop.set()
