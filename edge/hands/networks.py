@@ -124,7 +124,8 @@ def locate_networks(variant: str = "full") -> HandNetworks:
     folder = cache_folder()
     for network in (palm, landmark):
         if not (folder / network.name).is_file():
-            raise RuntimeUnavailable(f"The hand network {network.name} is not in {folder}; run `figop setup`.")
+            how = "figop setup" if variant == "full" else f"figop setup --variant {variant}"
+            raise RuntimeUnavailable(f"The hand network {network.name} is not in {folder}; run `{how}`.")
     return HandNetworks(folder / palm.name, folder / landmark.name, palm.sha256, landmark.sha256)
 
 
