@@ -37,6 +37,8 @@ START_BAR_S, STOP_BAR_S = 2.0, 1.0
 GESTURE_FPS, CAPTION_FPS, IMAGE_FPS = 60.0, 30.0, 15.0
 #: first messages that no figure counts: connections, caches
 WARM_UP = 30
+#: seconds that a picture is waited for
+ANSWER_S = 1.0
 #: seconds until a process must answer
 PATIENCE_S = 60.0
 _NODES = Path(__file__).resolve().parents[1] / "ros_nodes" / "figop_ros"
@@ -213,8 +215,12 @@ class RosBench:
                 t_ns = number * round(1e9 / IMAGE_FPS)
                 message = images.from_rgb(rgb, header(stamp=self._convert.to_time(t_ns), frame_id="camera"))
                 pause.wait(max(0.0, began + number / IMAGE_FPS - time.perf_counter()))
+                before = len(heard)
                 sent[t_ns] = time.perf_counter()
                 mouth.publish(message)
+                # one at a time: a picture that is overtaken by the next is dropped, as it should be, and tells nothing
+                while len(heard) == before and time.perf_counter() - sent[t_ns] < ANSWER_S:
+                    pause.wait(0.002)
             pause.wait(1.0)
             self._node.destroy_publisher(mouth)
         whole, bare = [], []

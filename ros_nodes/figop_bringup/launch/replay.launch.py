@@ -33,6 +33,7 @@ def generate_launch_description() -> LaunchDescription:
                 "rate": ParameterValue(LaunchConfiguration("rate"), value_type=float),
                 "quit_at_end": True,
                 "wait.subscribers": 2,
+                "wait.timeout_s": 60.0,  # a small board opens its networks meanwhile
             },
         ],
         **place,
