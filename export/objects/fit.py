@@ -248,7 +248,8 @@ def main(argv: list[str] | None = None) -> int:
             labels = root / "tests" / "reference" / "mmpose_grasp.json"
             figures["real"] = real(GraspHead.load(output), labels, args.real)
         kept = json.loads(args.results.read_text()) if args.results.exists() else {}
-        write_whole(args.results, (json.dumps(kept | {name: figures}, indent=1) + "\n").encode())
+        about = {"what": "grasp", "command": "python -m export.objects.fit DIR (each part says which)"}
+        write_whole(args.results, (json.dumps(about | kept | {name: figures}, indent=1) + "\n").encode())
     except FigopError as error:
         print(error)
         return 1
