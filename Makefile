@@ -71,6 +71,7 @@ test-web: web networks ## the web app in Node and in Chromium (5 minutes; needs 
 results-web: web networks ## measure the page in Chromium anew: load, bytes, time per frame and per caption (1 minute)
 	@cd edge/web && $(subst PATH=,FIGOP_PYTHON=$(abspath $(TEST_VENV))/bin/python PATH=,$(IN_TEST)) \
 		npx vitest run -c vitest.measure.config.ts
+	@$(IN_TEST) python -m export.report
 
 $(WEB_READY): | python
 	@echo "== the web app's tools"

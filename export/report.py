@@ -399,6 +399,24 @@ def search(folder: Path) -> list[str]:
     return out or ["Not measured."]
 
 
+def browser(folder: Path) -> list[str]:
+    """The web app in Chromium."""
+    row = load("web", folder)
+    if not row:
+        return ["Not measured."]
+    loads, frame, told, bar = row["cold_load_s"], row["frame_ms"], row["decode_ms"], row["bars"]
+    return [
+        f"Load of the machine meanwhile {row['load']['before']} to {row['load']['after']} on {row['cores']} cores: times "
+        "are fair only where it is near 0.", "",
+        "| what | figure | bar |", "| --- | --- | --- |",
+        f"| cold load to ready, median of {len(loads['loads'])} | {loads['median']} s | <= {bar['cold_load_s']} s |",
+        f"| sent for the first load | {row['transfer_mb']} MB | <= {bar['transfer_mb']} MB |",
+        f"| the app's own code, gzip | {row['app_code_gzip_kb']} KB | <= {bar['app_code_gzip_kb']} KB |",
+        f"| a frame after its landmarks, p50 of {frame['frames']} | {frame['p50']} ms | <= {bar['frame_ms_p50']} ms |",
+        f"| decoding a caption, p95 of {told['captions']} | {told['p95']} ms | <= {bar['decode_ms_p95']} ms |",
+    ]  # fmt: skip
+
+
 def page(folder: Path = RESULTS) -> str:
     """The whole page."""
     parts = [
@@ -407,6 +425,7 @@ def page(folder: Path = RESULTS) -> str:
         ("The student", student(folder)),
         ("Hand tracker against MediaPipe, paired on one core", trackers(folder)),
         ("Search and corpora", search(folder)),
+        ("In the browser", browser(folder)),
         ("Other figures", others(folder)),
         ("Bars", bars(folder)),
     ]

@@ -65,12 +65,12 @@ function place(frame: HandFrame, slot: number, width: number, height: number): [
       return scale ? [dx + x * w * scale, dy + y * h * scale] : [x * width, y * height];
     });
   }
-  // metres: half a metre fills the height; hands without a place stand side by side
+  // metres: half a metre fills the height, about where hands are held below the eyes; without a place side by side
   const scale = height / 0.5;
   const wrist = [0, 1].map((k) => frame.wrist[slot * 3 + k]!);
   const known = wrist.every(isFinite);
   const [x0, y0] = known
-    ? [width / 2 + wrist[0]! * scale, height / 2 + wrist[1]! * scale]
+    ? [width / 2 + wrist[0]! * scale, height * 0.72 + (wrist[1]! - 0.25) * scale]
     : [width * (slot ? 0.68 : 0.32), height * 0.75];
   return Array.from({ length: 21 }, (_, j) => {
     return [x0 + frame.world[from + j * 3]! * scale, y0 + frame.world[from + j * 3 + 1]! * scale] as [number, number];

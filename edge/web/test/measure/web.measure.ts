@@ -6,7 +6,7 @@ import { test } from "vitest";
 import { GOLDEN, ROOT } from "../node";
 import { browse, ready, serve, take } from "../browser/stage";
 
-const LOADS = 5;
+const LOADS = 3;
 const sorted = (values: readonly number[]) => [...values].sort((a, b) => a - b);
 const at = (values: readonly number[], share: number) => sorted(values)[Math.min(Math.floor(share * values.length), values.length - 1)]!;
 const round = (value: number, digits = 2) => Number(value.toFixed(digits));
