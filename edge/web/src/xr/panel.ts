@@ -3,9 +3,9 @@ import type { Point } from "./joints";
 
 const [WIDTH, HEIGHT] = [1024, 320];
 /** Metres: width of the panel; above the wrist; nearest to the eyes; how far the hand goes before the panel follows. */
-const SIZE = 0.46;
+const SIZE = 0.36;
 const ABOVE = 0.17;
-const NEAREST = 0.45;
+const NEAREST = 0.6;
 const LEASH = 0.35;
 
 const VERTEX = `attribute vec2 at; uniform mat4 all; uniform vec2 size; varying vec2 uv;
@@ -78,10 +78,11 @@ export class Panel {
       way = way.map((v) => (v * NEAREST) / distance);
       [x, y, z] = [head.x + way[0]!, head.y + way[1]!, head.z + way[2]!];
     }
-    // upright, its face to the person
-    const back = Math.atan2(head.x - x, head.z - z);
-    const [c, s] = [Math.cos(back), Math.sin(back)];
-    this.model = new Float32Array([c, 0, -s, 0, 0, 1, 0, 0, s, 0, c, 0, x, y, z, 1]);
+    // its face to the eyes, its edges level
+    const face = unit([head.x - x, head.y - y, head.z - z]);
+    const right = unit([face[2], 0, -face[0]]);
+    const up = [face[1] * right[2], face[2] * right[0] - face[0] * right[2], -face[1] * right[0]];
+    this.model = new Float32Array([...right, 0, ...up, 0, ...face, 0, x, y, z, 1]);
   }
 
   /** Draw for one eye; `seen` = projection times view, column-major. */
@@ -105,6 +106,11 @@ export class Panel {
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
     gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4);
   }
+}
+
+function unit(v: readonly [number, number, number]): [number, number, number] {
+  const long = Math.max(Math.hypot(...v), 1e-6);
+  return [v[0] / long, v[1] / long, v[2] / long];
 }
 
 function wrap(context: CanvasRenderingContext2D, text: string, size: number): string[] {
