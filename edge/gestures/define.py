@@ -8,7 +8,8 @@ from dataclasses import replace
 from functools import cache
 
 from edge.bundle import Bundle
-from edge.gestures.background import Background, both_hands, standing
+from edge.gestures.background import Background, standing
+from edge.gestures.reader import shipped
 from edge.gestures.sentence import events_of
 from edge.gestures.store import Gesture, GestureError, GestureStore
 from edge.narrator import narrate
@@ -31,7 +32,7 @@ def placed(gesture: Gesture, weights: str, threshold: float | None = None) -> Ge
     """The gesture with its sentence held against the background of other motions; others as they are."""
     if gesture.kind != "sentence":
         return gesture
-    typical, least = standing(both_hands(gesture.events), weights, _background())
+    typical, least = standing(gesture.events, _background(weights), shipped())
     return replace(gesture, typical=typical, threshold=threshold or least)
 
 
@@ -61,8 +62,8 @@ def alike(gesture: Gesture, store: GestureStore) -> str:
 
 
 @cache
-def _background() -> Background | None:
-    return Background.load()
+def _background(weights: str) -> Background | None:
+    return Background.load(weights)
 
 
 def _said(score: Iterable[FingerEvent]) -> list[FingerEvent]:

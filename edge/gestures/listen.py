@@ -18,6 +18,7 @@ from edge.gestures.store import GestureError
 from edge.hands.frame import HandFrame
 from edge.resample import TICK_HZ, Resampler
 from edge.sources import Source, open_source
+from edge.student import StudentRecogniser
 
 Array = NDArray[Any]
 
@@ -30,12 +31,13 @@ class Heard:
     """A source, tick by tick. The rows speak of `LAG` ticks before.
 
     Attributes:
-        name: of the source. t [T] seconds; rows [T,2,7,R]; embedding [T,2,E]; present [T,2].
+        name: of the source. t [T] seconds; features [T,2,6,54]; rows [T,2,7,R]; embedding [T,2,E]; present [T,2].
         world [T,2,21,3], wrist [T,2,3]: as in `HandFrame`, NaN where unknown. events: what the pipeline said.
     """
 
     name: str
     t: Array
+    features: Array
     rows: Array
     embedding: Array
     present: NDArray[np.bool_]
@@ -45,23 +47,27 @@ class Heard:
 
 
 def listen(
-    frames: Iterable[HandFrame], bundle: Bundle, *, name: str, view: str, mirrored: bool, events: bool = False
-) -> Heard:
+    frames: Iterable[HandFrame], bundle: Bundle, *, name: str, view: str, mirrored: bool, events: bool = False,
+    student: StudentRecogniser | None = None,
+) -> Heard:  # fmt: skip
     """Read hand frames with a bundle's student; after the last one the hands are taken to stay as they are.
 
-    events: let the whole pipeline read them, and keep its gesture events.
+    events: let the whole pipeline read them, and keep its gesture events. student: the bundle's, opened before.
     """
     from edge.pipeline import Captioner
     from edge.recognisers import open_student
 
     cap = Captioner.open(bundle.path, view=view, mirrored=mirrored, tracker=None) if events else None
-    student = open_student(bundle, view, mirrored) if bundle.source == "model" else None
+    if student is None and bundle.source == "model":
+        student = open_student(bundle, view, mirrored)
+    if student is not None:
+        student.reset()
     tap = Tap(student.encoder) if student else None
     if student is not None and tap is not None:
         student.encoder = tap  # type: ignore[assignment]
     resampler = Resampler(mirrored=mirrored)
     said: list[Event] = []
-    ticks, readings = [], list[Reading]()
+    ticks, readings = [], list[tuple[Array, Reading]]()
     last: HandFrame | None = None
     for frame in frames:
         last = frame
@@ -82,12 +88,17 @@ def listen(
             readings += tap.said
             tap.said.clear()
     said += cap.flush() if cap else []
-    empty = np.zeros((len(ticks), 2, 7, 1), np.float32), np.zeros((len(ticks), 2, 1), np.float32)
+    if student is not None and tap is not None:
+        student.encoder = tap.encoder
+    shown = [f for f, _ in readings] or [np.zeros((2, 6, 1), np.float32)] * len(ticks)
+    rows = [r.probs for _, r in readings] or [np.zeros((2, 7, 1), np.float32)] * len(ticks)
+    embedding = [r.embedding for _, r in readings] or [np.zeros((2, 1), np.float32)] * len(ticks)
     return Heard(
         name,
         np.array([x.t for x in ticks]),
-        np.stack([r.probs for r in readings]) if readings else empty[0],
-        np.stack([r.embedding for r in readings]) if readings else empty[1],
+        np.stack(shown),
+        np.stack(rows),
+        np.stack(embedding),
         np.stack([x.present for x in ticks]),
         np.stack([x.world for x in ticks]),
         np.stack([x.wrist for x in ticks]),

@@ -18,8 +18,9 @@ from edge.encoder import FrameEncoder, Reading
 from edge.events import Event, GestureEnd, GestureStart
 from edge.gestures.head import Head, HeadWeights
 from edge.gestures.motion import MotionReader
+from edge.gestures.reader import FingerReader, Reader
 from edge.gestures.spotter import Spot, SpotSettings, Spotter
-from edge.gestures.store import HEAD, GestureStore
+from edge.gestures.store import HEAD, GestureStore, reader_of
 from edge.gestures.watch import HandWatch
 from edge.hands.frame import HandFrame
 from edge.model_features import PERSON_AXES
@@ -105,21 +106,63 @@ class _HeadHand:
         return self.spotter.push(t, quick, late)
 
 
-class Tap:
-    """Stands in an encoder's place and keeps what it said."""
+class _ReadHand:
+    """The finger reader over one hand; while the hand is at rest it sleeps."""
 
-    def __init__(self, encoder: FrameEncoder) -> None:
-        self._encoder = encoder
-        self.said: list[Reading] = []
+    def __init__(self, reader: Reader) -> None:
+        self._reader = FingerReader(reader)
+        self.gate = IdleGate()
+        self._missed: deque[Array] = deque(maxlen=reader.reach)
+        self._asleep = False
 
     def reset(self) -> None:
-        self._encoder.reset()
+        self._reader.reset()
+        self.gate.reset()
+        self._missed.clear()
+        self._asleep = False
+
+    def push(self, t: float, features: Array, joints: Array | None, *, busy: bool) -> Array | None:
+        """Its row of the next tick; None while it sleeps. joints [21,2..3]: in picture or scene; None = not seen."""
+        if (joints is None or not self.gate.push(t, joints)) and not busy:
+            self._missed.append(features)
+            self._asleep = True
+            return None
+        if self._asleep:
+            self._asleep = False
+            self._reader.reset()
+            for old in self._missed:
+                self._reader.push(old)
+            self._missed.clear()
+        return self._reader.push(features)
+
+
+class Tap:
+    """Stands in an encoder's place and keeps what it was shown and what it said."""
+
+    def __init__(self, encoder: FrameEncoder) -> None:
+        self.encoder = encoder
+        self.said: list[tuple[Array, Reading]] = []
+
+    def reset(self) -> None:
+        self.encoder.reset()
         self.said.clear()
 
     def push(self, features: Array) -> Reading:
-        reading = self._encoder.push(features)
-        self.said.append(reading)
+        reading = self.encoder.push(features)
+        self.said.append((features, reading))
         return reading
+
+
+def _scene(tick: Tick, hand: int) -> Array | None:
+    """Joints [21,2..3] where they are seen to move: in the picture, else in the scene; None where there is no hand."""
+    image, world, wrist = tick.image[hand], tick.world[hand], tick.wrist[hand]
+    if not tick.present[hand]:
+        return None
+    if np.isfinite(image[:, :2]).all():
+        return np.asarray(image[:, :2])
+    if np.isfinite(world).all():
+        return np.asarray(world + np.nan_to_num(wrist))
+    return None
 
 
 class LiveGestures:
@@ -133,7 +176,9 @@ class LiveGestures:
         weights = HeadWeights.from_bytes(bundle.read(HEAD)) if HEAD in bundle.files else None
         store = GestureStore.of(bundle)
         self._heads = [_HeadHand(weights, h) for h in (0, 1)] if weights else []
-        self._watches = [HandWatch(store.gestures, hand) for hand in HANDS] if len(store) else []
+        reader = reader_of(bundle)
+        self._watches = [HandWatch(store.gestures, hand, reader=reader) for hand in HANDS] if len(store) else []
+        self._readers = [_ReadHand(reader) for _ in self._watches] if reader else []
         student = getattr(recogniser, "model", recogniser)
         self._tap: Tap | None = None
         if self._watches and hasattr(student, "encoder"):
@@ -159,23 +204,25 @@ class LiveGestures:
             head.spotter.reset()
         for watch in self._watches:
             watch.reset()
+        for read in self._readers:
+            read.reset()
         if self._tap is not None:
             self._tap.said.clear()
 
     def push(self, frame: HandFrame) -> list[Event]:
         """One frame; returns what is new."""
         ticks = self._resampler.push(frame)
-        said: list[Reading | None] = [None] * len(ticks)
+        said: list[tuple[Array, Reading] | None] = [None] * len(ticks)
         if self._tap is not None:
             said = list(self._tap.said[-len(ticks) :]) if ticks else []
             self._tap.said.clear()
             said = [*([None] * (len(ticks) - len(said))), *said]
         events: list[Event] = []
-        for tick, reading in zip(ticks, said, strict=True):
-            events += self._tick(tick, reading)
+        for tick, one in zip(ticks, said, strict=True):
+            events += self._tick(tick, one)
         return events
 
-    def _tick(self, tick: Tick, reading: Reading | None) -> list[Event]:
+    def _tick(self, tick: Tick, said: tuple[Array, Reading] | None) -> list[Event]:
         self._t = tick.t
         events: list[Event] = []
         for hand in (0, 1):
@@ -189,10 +236,17 @@ class LiveGestures:
                 place = tick.wrist[hand] * self._axes
                 place = (place if np.isfinite(place).all() else np.zeros(3, np.float32)) + joints[MIDDLE_MCP]
                 events += self._told(self._heads[hand].push(tick.t, joints, place), hand, "head")
-            if self._watches and reading is not None:
-                spots = self._watches[hand].push(tick.t, reading.probs[hand], reading.embedding[hand], joints)
-                events += self._told(spots, hand, "store")
+            if self._watches and said is not None:
+                events += self._told(self._watched(tick, hand, joints, *said), hand, "store")
         return events
+
+    def _watched(self, tick: Tick, hand: int, joints: Array | None, features: Array, reading: Reading) -> list[Spot]:
+        watch, row = self._watches[hand], None
+        if self._readers:
+            if tick.fresh[hand]:
+                self._readers[hand].reset()
+            row = self._readers[hand].push(tick.t, features[hand], _scene(tick, hand), busy=watch.busy)
+        return watch.push(tick.t, reading.probs[hand], joints, row)
 
     def flush(self) -> list[Event]:
         """The stream ends: what is open is decided."""

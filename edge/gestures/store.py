@@ -21,13 +21,14 @@ from edge.bundle_files import MANIFEST, open_files, zipped
 from edge.bundle_signature import SIGNATURE
 from edge.errors import BundleError, FigopError, SinkError
 from edge.files import write_whole
+from edge.gestures.reader import READER_FILE, Reader
 from edge.gestures.sentence import events_of
 from edge.gestures.shapes import Shape
 from edge.score import Score
 
 Array = NDArray[np.float32]
 
-STORE, GUIDE, HEAD = "gestures.json", "gesture_guide.npz", "gesture_head.npz"
+STORE, READER, HEAD = "gestures.json", "gesture_reader.npz", "gesture_head.npz"
 STORE_SCHEMA = 1
 KINDS = ("sentence", "examples", "shape")
 BUILTIN = Path(__file__).with_name("builtin.json")
@@ -181,6 +182,11 @@ def _gesture(row: Mapping[str, Any]) -> Gesture:
     return gesture
 
 
+def reader_of(bundle: Bundle) -> Reader | None:
+    """The bundle's finger reader; None where it has none."""
+    return Reader.from_bytes(bundle.read(READER)) if READER in bundle.files else None
+
+
 def builtin() -> list[dict[str, Any]]:
     """The built-in set's rows, rest among them."""
     rows: list[dict[str, Any]] = json.loads(BUILTIN.read_text(encoding="utf-8"))["gestures"]
@@ -203,6 +209,9 @@ def write(bundle: Bundle, files: Mapping[str, bytes], output: Path | None = None
     with open_files(bundle.path) as held:
         manifest: dict[str, Any] = json.loads(held.read(MANIFEST))
         contents = {n: held.read(n) for n in held.names() if n not in (MANIFEST, SIGNATURE)}
+    if STORE in files and READER not in contents:
+        # gestures are read with the finger reader that they were defined with
+        files = {**files, READER: READER_FILE.read_bytes()}
     for name, data in files.items():
         contents[name] = data
         manifest["files"][name] = {

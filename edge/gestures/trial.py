@@ -12,10 +12,11 @@ from edge.bundle import Bundle
 from edge.events import GestureStart
 from edge.gestures.head import Head, HeadWeights
 from edge.gestures.listen import Heard, hear
+from edge.gestures.match import Matcher
 from edge.gestures.motion import MotionReader
+from edge.gestures.reader import Reader
 from edge.gestures.shapes import PoseReader
-from edge.gestures.store import HEAD, GestureError, GestureStore
-from edge.gestures.watch import event_score
+from edge.gestures.store import HEAD, GestureError, GestureStore, reader_of
 from edge.model_features import PERSON_AXES
 from edge.score import HANDS
 from edge.skeleton import MIDDLE_MCP
@@ -50,13 +51,13 @@ def trial(where: Path, bundle: Bundle, *, view: str | None = None, mirrored: boo
         raise GestureError(f"{bundle.name} has no gestures: add some by `figop gesture define` or `enrol`.")
     heard = hear(where, bundle, view=view, mirrored=mirrored, events=True)
     own = tuple(e for e in heard.events if e.id.startswith(("head-", "store-")))
-    traces = _of_store(store, heard) if bundle.source == "model" else []
+    traces = _of_store(store, heard, reader_of(bundle)) if bundle.source == "model" else []
     if HEAD in bundle.files:
         traces += _of_head(HeadWeights.from_bytes(bundle.read(HEAD)), heard, view or "egocentric")
     return Trial(str(where), own, tuple(t for t in traces if t.score.max(initial=0.0) >= 0.1))
 
 
-def _of_store(store: GestureStore, heard: Heard) -> list[Trace]:
+def _of_store(store: GestureStore, heard: Heard, reader: Reader | None) -> list[Trace]:
     from edge.encoder import LAG
     from edge.resample import TICK_HZ
 
@@ -65,10 +66,11 @@ def _of_store(store: GestureStore, heard: Heard) -> list[Trace]:
         if not heard.present[:, slot].any():
             continue
         late = heard.t - LAG / TICK_HZ
+        read = reader.read(heard.features[:, slot]) if reader else None
         for g in store:
             if g.kind == "sentence":
-                steps = [event_score(e, heard.rows[:, slot]) for e in g.events(hand)]
-                out.append(Trace(g.name, hand, late, np.max(steps, axis=0), g.threshold))
+                traces = Matcher([g.events(hand)], reader).traces(heard.rows[:, slot], read)
+                out.append(Trace(g.name, hand, late, traces[:, :-1].max(axis=1), g.threshold))
             elif g.kind == "shape" and g.shape is not None:
                 joints = (heard.world[:, slot] - heard.world[:, slot, :1]) * PERSON_AXES["facing"]
                 seen = np.isfinite(joints).all(axis=(1, 2))

@@ -1,13 +1,13 @@
 """One hand watched for the gestures of a store: spans of activity in the student's readings, scored for each gesture.
 
-A span opens when the frame heads see the hand act and closes after `patience_s` of rest. What is scored: for a
-sentence, how probable its events are by the heads, slot by slot and attribute by attribute; for examples, how alike
-the span is to theirs in the encoder's embedding. Poses need no activity: they are held.
+A span opens when the frame heads or the finger reader see the hand act and closes after `patience_s` of rest. What is
+scored: for a sentence, how probable its events are (`edge.gestures.match`); for examples, how near the span is to
+theirs in the reader's coordinates. Poses need no activity: they are held.
 """
 
 from __future__ import annotations
 
-import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,28 +15,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.decode import COLUMNS
 from edge.encoder import LAG
+from edge.gestures.match import Matcher, Run
+from edge.gestures.reader import Reader
 from edge.gestures.shapes import PoseReader
 from edge.gestures.spotter import Spot
 from edge.gestures.store import Gesture
 from edge.resample import TICK_HZ
-from edge.score import FINGERS, FingerEvent
-from edge.targets import CONTACT_NAMES, DIRECTION_NAMES, MOTION_NAMES, REPEATS, slots_of
 
 Array = NDArray[Any]
 
-#: parts that a span's description is cut into: what comes first and what comes last are told apart
-PARTS = 3
-#: a sentence's score is the mean of so many of its best ticks in a row (0.13 s)
-BEST_TICKS = 4
-#: what else the hand does at the same time counts against a sentence with this weight
-_OTHERS = 0.5
-#: what of the heads' rows a description holds, and how much the embedding counts beside it
-_TOLD = [(name, COLUMNS[name]) for name in ("motion", "direction", "contact")]
-_SHARE = 0.3
-#: smallest probability: one unread attribute must not silence a gesture
-_FLOOR = 0.02
+_NONE = np.zeros(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,72 +45,21 @@ class WatchSettings:
     pose_s: float = 0.4
 
 
-def event_score(event: FingerEvent, rows: Array) -> Array:
-    """Probability [T] that a hand does this and nothing beside, by the heads' rows [T,7,R]."""
-    rows = np.maximum(rows, _FLOOR)
-    slots = list(slots_of(event))
-    motion = MOTION_NAMES.index(event.motion)
-    parts = [np.log(rows[:, slots, motion]).mean(axis=1)]
-    if event.direction:
-        column = COLUMNS["direction"].start + DIRECTION_NAMES.index(event.direction)
-        parts.append(np.log(rows[:, slots, column]).mean(axis=1))
-    if event.contact:
-        column = COLUMNS["contact"].start + CONTACT_NAMES.index(event.contact)
-        parts.append(np.log(rows[:, slots, column]).mean(axis=1))
-    if event.repeat > 1:
-        column = COLUMNS["repeat"].start + min(event.repeat, REPEATS[-1]) - 1
-        parts.append(0.5 * np.log(rows[:, slots, column]).mean(axis=1))
-    score = np.exp(np.mean(parts, axis=0))
-    others = [s for s in range(len(FINGERS)) if s not in slots] if event.fingers else []
-    if others:
-        score = score * (1 - _OTHERS * rows[:, others, motion].max(axis=1))
-    return np.asarray(score)
+def alike(examples: Array, what: Array) -> float:
+    """How near a description [K] is to what examples [N,K] have in common, -1..1."""
+    mean = examples.mean(axis=0)
+    return float(mean @ what / max(float(np.linalg.norm(mean)), 1e-6))
 
 
-def sentence_score(events: Sequence[FingerEvent], rows: Array) -> float:
-    """How well a span's rows [T,7,R] fit events that follow one another, 0..1."""
-    if not len(rows):
-        return 0.0
-    size = min(BEST_TICKS, len(rows))
-    scores, begin = [], 0
-    for start in sorted({e.start for e in events}):
-        step = [event_score(e, rows) for e in events if e.start == start]
-        trace = np.convolve(np.min(step, axis=0), np.ones(size) / size, mode="valid")
-        if begin >= len(trace):
-            return 0.0
-        at = begin + int(trace[begin:].argmax())
-        scores.append(float(trace[at]))
-        begin = at + 1
-    return min(scores)
+def acting(rows: Array, read: Array | None = None, quiet: Sequence[int] = ()) -> Array:
+    """Probability [T] that some slot of [T,7,R] moves, or that something does by the finger reader's rows [T,P]."""
+    active = 1 - rows[..., 0].min(axis=-1)
+    return np.asarray(active if read is None else np.maximum(active, 1 - read[..., quiet].min(axis=-1)))
 
 
-def describe(rows: Array, embedding: Array) -> Array:
-    """A span as a unit vector: the embedding [T,E] and the heads' rows [T,7,R], in the mean of each of its parts."""
-    cuts = np.linspace(0, len(rows), PARTS + 1).round().astype(int)
-    cuts[1:] = np.maximum(cuts[1:], cuts[:-1] + 1)
-    out = []
-    busy = 1 - rows[..., :1]
-    # what a slot does counts as far as it does something; that the others rest says nothing
-    told = np.concatenate([rows[..., c][..., 1:] * (1 if n == "motion" else busy) for n, c in _TOLD], axis=-1)
-    for a, z in itertools.pairwise(cuts):
-        part = slice(min(a, len(rows) - 1), max(z, 1))
-        mean = embedding[part].mean(axis=0)
-        out.append(_SHARE * mean / max(float(np.linalg.norm(mean)), 1e-6))
-        does = np.sqrt(told[part].mean(axis=0)).ravel()
-        out.append(does / max(float(np.linalg.norm(does)), 1e-6))
-    vector = np.concatenate(out)
-    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-6), np.float32)
-
-
-def acting(rows: Array) -> Array:
-    """Probability [T] that some slot of [T,7,R] moves."""
-    return np.asarray(1 - rows[..., 0].min(axis=-1))
-
-
-def spans_of(rows: Array, settings: WatchSettings) -> list[tuple[int, int]]:
-    """Activity in a whole clip: ticks [first, last) of every span, in the rows' own time."""
+def spans_of(active: Array, settings: WatchSettings) -> list[tuple[int, int]]:
+    """Activity [T] of a whole clip: ticks [first, last) of every span, in the rows' own time."""
     out: list[tuple[int, int]] = []
-    active = acting(rows)
     first, last = -1, -1
     for t, p in enumerate(active):
         if first < 0 and p >= settings.acts:
@@ -129,7 +67,7 @@ def spans_of(rows: Array, settings: WatchSettings) -> list[tuple[int, int]]:
         elif first >= 0:
             if p >= settings.rests:
                 last = t
-            elif t - last > settings.patience_s * TICK_HZ:
+            if t - last > settings.patience_s * TICK_HZ or t - first > settings.most_s * TICK_HZ:
                 out.append((first, last + 1))
                 first = -1
     if first >= 0:
@@ -138,48 +76,86 @@ def spans_of(rows: Array, settings: WatchSettings) -> list[tuple[int, int]]:
 
 
 class HandWatch:
-    """One hand, every tick; the spots' numbers count up."""
+    """One hand, every tick; the spots' numbers count up.
 
-    def __init__(self, gestures: Sequence[Gesture], hand: str, settings: WatchSettings | None = None) -> None:
+    reader: whose rows are pushed beside the student's, or None. Sentences that name the other hand are not listened to.
+    """
+
+    def __init__(
+        self,
+        gestures: Sequence[Gesture],
+        hand: str,
+        settings: WatchSettings | None = None,
+        reader: Reader | None = None,
+    ) -> None:
         self.settings, self.hand = settings or WatchSettings(), hand
-        self._sentences = [(g, g.events(hand)) for g in gestures if g.kind == "sentence"]
-        self._examples = [g for g in gestures if g.kind == "examples"]
+        told = [(g, g.events(hand)) for g in gestures if g.kind == "sentence"]
+        told = [(g, events) for g, events in told if all(e.hand == hand for e in events)]
+        self._sentences = [g for g, _ in told]
+        self._matcher = Matcher([events for _, events in told], reader)
+        self._reader = reader
+        # examples are compared as the finger reader reads them
+        self._examples = [g for g in gestures if g.kind == "examples"] if reader else []
         self._shapes = [g for g in gestures if g.kind == "shape"]
+        self._quiet = reader.quiet() if reader else []
         self._number = 0
         self.reset()
+
+    @property
+    def listens(self) -> bool:
+        """Whether anything but poses is watched for."""
+        return bool(self._sentences or self._examples)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a span is open."""
+        return bool(self._rows)
 
     def reset(self) -> None:
         """A new stream or hand."""
         self._rows: list[Array] = []
-        self._embedding: list[Array] = []
+        self._read: list[Array] = []
+        self._run = Run(self._matcher)
+        #: scores of the sentences after each tick of the span
+        self._best: list[Array] = []
         self._start = self._active = 0.0
         self._lead: tuple[str, int] = ("", 0)
         self._told: Spot | None = None
         self._pose: tuple[str, float, float] = ("", 0.0, 0.0)
         self._pose_told: Spot | None = None
 
-    def scores(self, rows: Array, embedding: Array) -> list[tuple[float, float, Gesture]]:
-        """(score over threshold, score, gesture) of a span: those that reach theirs, the least typical first."""
-        found = [(sentence_score(events, rows), g) for g, events in self._sentences]
-        if self._examples:
-            what = describe(rows, embedding)
-            found += [(float((g.examples @ what).max()), g) for g in self._examples if g.examples.shape[1] == len(what)]
-        rows_ = [(s - g.threshold, s, g) for s, g in found]
-        return sorted(rows_, key=lambda r: (r[0] < 0, r[2].typical - np.log(r[1] + 1e-3), r[2].name))
+    def scores(self, sentences: Array, read: Sequence[Array]) -> list[tuple[float, float, Gesture]]:
+        """(score over threshold, score, gesture) of a span: those that reach theirs, the least typical first.
 
-    def push(self, t: float, rows: Array, embedding: Array, joints: Array | None) -> list[Spot]:
-        """The heads' rows [7,R] of `LAG` ticks ago, the embedding [E], the joints [21,3] (None = not seen)."""
+        sentences: the scores of the sentences; read: the finger reader's rows, for the examples.
+        """
+        found = [(float(score), g) for score, g in zip(sentences, self._sentences, strict=True)]
+        if self._examples and self._reader and read:
+            what = self._reader.describe(np.stack(read))
+            found += [(alike(g.examples, what), g) for g in self._examples if g.examples.shape[1] == len(what)]
+        if not found:
+            return []
+        rows_ = [(s - g.threshold, s, g) for s, g in found]
+        return sorted(rows_, key=lambda r: (r[0] < 0, r[2].typical - math.log(r[1] + 1e-3), r[2].name))
+
+    def push(self, t: float, rows: Array, joints: Array | None, read: Array | None = None) -> list[Spot]:
+        """The heads' rows [7,R] of `LAG` ticks ago, the joints [21,3] (None = not seen), and the finger reader's row
+        [P] of `LAG` ticks ago (None = it sleeps)."""
         s, at = self.settings, t - LAG / TICK_HZ
         out = self._hold(t, joints) if self._shapes else []
-        if not (self._sentences or self._examples):
+        if not self.listens:
             return out
-        active = float(acting(rows))
+        active = float(acting(rows, read, self._quiet))
         if not self._rows:
             if active < s.acts:
                 return out
             self._start = at
         self._rows.append(rows)
-        self._embedding.append(embedding)
+        if read is not None:
+            self._read.append(read)
+        if self._sentences:
+            trace = self._matcher.traces(rows[None], None if read is None else read[None])[0]
+            self._best.append(self._run.push(trace))
         if active >= s.rests:
             self._active = at
         elif at - self._active > s.patience_s:
@@ -199,10 +175,11 @@ class HandWatch:
     def _announce(self, t: float) -> list[Spot]:
         if len(self._rows) < self.settings.least_s * TICK_HZ:
             return []
-        over, score, gesture = self.scores(np.stack(self._rows), np.stack(self._embedding))[0]
-        if over < 0:
+        found = self.scores(self._run.best, self._read)
+        if not found or found[0][0] < 0:
             self._lead = ("", 0)
             return []
+        _, score, gesture = found[0]
         name = gesture.name
         self._lead = (name, self._lead[1] + 1 if self._lead[0] == name else 1)
         if self._lead[1] < self.settings.steady or (self._told is not None and self._told.label == name):
@@ -216,12 +193,14 @@ class HandWatch:
 
     def _close(self) -> list[Spot]:
         keep = max(1, round((self._active - self._start) * TICK_HZ) + 1)
-        rows, embedding = np.stack(self._rows[:keep]), np.stack(self._embedding[: keep + LAG])
+        count, read, best = len(self._rows[:keep]), self._read[:keep], self._best[:keep]
         start, end, told = self._start, self._active + 1 / TICK_HZ, self._told
-        self._rows, self._embedding, self._told, self._lead = [], [], None, ("", 0)
-        if len(rows) >= self.settings.least_s * TICK_HZ:
-            over, score, gesture = self.scores(rows, embedding[: len(rows)])[0]
-            if over >= 0:
+        self._rows, self._read, self._best, self._told, self._lead = [], [], [], None, ("", 0)
+        self._run = Run(self._matcher)
+        if count >= self.settings.least_s * TICK_HZ:
+            found = self.scores(best[-1] if best else _NONE, read)
+            if found and found[0][0] >= 0:
+                _, score, gesture = found[0]
                 if told is None:
                     self._number += 1
                 number, revision = (told.number, told.revision + 1) if told else (self._number, 0)

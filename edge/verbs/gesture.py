@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.bundle import DEFAULT_BUNDLE, Bundle
+from edge.gestures.reader import shipped
 from edge.gestures.sentence import events_of
 from edge.gestures.store import STORE, Gesture, GestureError, GestureStore, builtin, write
 from edge.hands.frame import VIEWS
@@ -146,21 +147,33 @@ def _enrol(args: argparse.Namespace) -> int:
     store.add(Gesture(args.name, "examples", 0.5))  # a name that cannot be is refused before anybody shows anything
     if (args.camera is None) == (not args.clips):
         raise GestureError("Enrolling needs clips, or --camera N to show the examples live: one of the two.")
-    clips = (
-        shown(args.camera, args.examples, bundle, view=args.camera_view or "facing", mirrored=args.mirrored)
-        if args.camera is not None
-        else clips_of(args.clips, bundle, view=args.camera_view, mirrored=args.mirrored)
-    )
-    made = enrol(args.name, clips, store)
+    reader = shipped()
+    if args.camera is not None:
+        from edge.hands.backends import open_tracker
+        from edge.sources import CameraSource
+
+        source = CameraSource(str(args.camera))
+        tracker = open_tracker("native", max_hands=2, mirrored=args.mirrored)
+        view = args.camera_view or "facing"
+        clips = shown(source, tracker, args.examples, bundle, reader, view=view, mirrored=args.mirrored)
+    else:
+        clips = clips_of(args.clips, bundle, reader, view=args.camera_view, mirrored=args.mirrored)
+    made = enrol(args.name, clips, store, reader)
     where = write(bundle, {STORE: store.add(made.gesture).to_bytes()}, args.output)
     about = {
         "bundle": str(where), "gesture": args.name, "examples": len(made.gesture.examples),
         "threshold": round(made.gesture.threshold, 3), "left_out": [round(s, 3) for s in made.left_out],
-        "collisions": {k: round(v, 3) for k, v in made.collisions.items()},
+        "collisions": {k: round(v, 3) for k, v in made.collisions.items()}, "everyday": round(made.everyday, 3),
     }  # fmt: skip
     text = f"{where}: {args.name} by {len(made.gesture.examples)} examples, from {made.gesture.threshold:.2f} on"
     for other, how in made.collisions.items():
         text += f"\nWarning: {args.name!r} is {how:.2f} similar to {other!r}."
+    if made.everyday >= min(made.left_out):
+        text += (
+            f"\nWarning: everyday motion comes as near to {args.name!r} ({made.everyday:.2f}) as its own examples: it "
+            "will seldom be told. A larger or longer motion is told more often."
+        )
+    text += f"\nNext: figop gesture test CLIP --bundle {where} --plot"
     return _say(args, about, text)
 
 

@@ -80,6 +80,7 @@ def program(entry: Entry, number: int, *, seed: int = SEED) -> Program:
     while True:
         view = "facing" if stream.random() < 0.6 else "egocentric"
         hand = HANDS[int(stream.random() < 0.6)]
+        hand = entry.events(hand)[0].hand  # a sentence may name one
         stage = set_stage(view, entry.posture, stream, (hand,))
         score = timed(entry.events(hand), stream)
         angle, radius = stream.uniform(0, 2 * np.pi), np.radians(MOST_DEGREES) * 0.6 * np.sqrt(stream.random())

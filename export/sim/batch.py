@@ -292,8 +292,11 @@ class Streamer:
         }
         return Clips(**joined, scores=[s for p in parts for s in p.scores])
 
+    def _scenes(self, rng: np.random.Generator, count: int) -> tuple[list[Scene], list[Plan]]:
+        return feasible([self.programs(rng) for _ in range(count)], rng)
+
     def _part(self, rng: np.random.Generator, count: int) -> Clips:
-        scenes, plans = feasible([self.programs(rng) for _ in range(count)], rng)
+        scenes, plans = self._scenes(rng, count)
         # frames of one part share a rate: half of them 30 fps, the others 15-60
         fps = 30.0 if rng.random() < 0.4 else float(rng.uniform(15, 60))
         level = (

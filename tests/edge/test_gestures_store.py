@@ -13,10 +13,13 @@ from edge.cli import main
 from edge.decode import COLUMNS
 from edge.errors import BundleError, ScoreError
 from edge.gestures.attributes import DIMENSIONS, VALUES, merged
+from edge.gestures.background import Background, standing
 from edge.gestures.enrol import Example, enrol
+from edge.gestures.match import Matcher, sentence_score
+from edge.gestures.reader import READER_FILE, Reader, parts_of
 from edge.gestures.sentence import events_of
 from edge.gestures.store import STORE, Gesture, GestureError, GestureStore, builtin, write
-from edge.gestures.watch import HandWatch, describe, event_score, sentence_score
+from edge.gestures.watch import HandWatch
 from edge.score import FINGERS, MOTIONS, FingerEvent
 from edge.targets import MOTION_NAMES, SLOT_WIDTH, codes, slots_of
 
@@ -33,6 +36,27 @@ def rows_of(event: FingerEvent, ticks: int = 12, sure: float = 0.95) -> np.ndarr
         for code, columns in zip(codes(event), COLUMNS.values(), strict=True):
             rows[:, slot, columns] = (1 - sure) / (columns.stop - columns.start)
             rows[:, slot, columns.start + code] = sure
+    return rows
+
+
+def event_score(event: FingerEvent, rows: np.ndarray) -> np.ndarray:
+    """An event's score tick by tick, by the student alone."""
+    return Matcher([(event,)]).traces(rows)[:, 0]
+
+
+def reader() -> Reader:
+    """The finger reader that ships."""
+    return Reader.from_bytes(READER_FILE.read_bytes())
+
+
+def read_of(event: FingerEvent, ticks: int = 12, sure: float = 0.95) -> np.ndarray:
+    """Rows [T,P] of a finger reader that is sure of one event."""
+    known = reader()
+    rows = np.zeros((ticks, known.width), np.float32)
+    rows[:, known.quiet()] = 1.0
+    for column in known.columns(event):
+        rows[:, column] = sure
+        rows[:, [q for q in known.quiet() if 0 <= column - q < 42]] = 1 - sure
     return rows
 
 
@@ -165,11 +189,10 @@ def test_steps_of_a_sentence_have_an_order() -> None:
 
 def watched(gestures: list[Gesture], event: FingerEvent, ticks: int = 15) -> list[tuple[int, str, bool, float]]:
     watch = HandWatch(gestures, "right")
-    embedding = np.ones(4, np.float32)
     stream = [*[np.tile(NONE, (7, 1))] * 10, *rows_of(event, ticks), *[np.tile(NONE, (7, 1))] * 20]
     said = []
     for k, rows in enumerate(stream):
-        said += [(k, s.label, s.final, s.confidence) for s in watch.push(k / 30, rows, embedding, None)]
+        said += [(k, s.label, s.final, s.confidence) for s in watch.push(k / 30, rows, None)]
     return said
 
 
@@ -182,29 +205,56 @@ def test_a_watched_gesture_starts_while_it_runs_and_ends_after_it() -> None:
     assert watched([gesture], other) == []
 
 
-def test_enrolment_chooses_a_threshold_and_tells_collisions() -> None:
-    rng = np.random.default_rng(0)
+def test_enrolment_chooses_a_threshold_and_tells_collisions(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng, known = np.random.default_rng(0), reader()
     (pinch,), (tap,) = events_of("The index finger pinches."), events_of("The ring finger taps the thumb.")
 
-    def examples(event: FingerEvent, base: np.ndarray) -> list[Example]:
+    def examples(event: FingerEvent) -> list[Example]:
         return [
-            Example(f"clip{k}", 1, rows_of(event), base + 0.05 * rng.normal(size=(12, 16)).astype(np.float32))
+            Example(f"clip{k}", 1, rows_of(event), read_of(event, 12, 0.9 + 0.05 * float(rng.random())))
             for k in range(3)
         ]
 
-    one, two = rng.normal(size=(2, 1, 16)).astype(np.float32)
     store = GestureStore((Gesture("pinch", "sentence", 0.5, "The index finger pinches."),))
-    made = enrol("pluck", examples(pinch, one), store)
+    made = enrol("pluck", examples(pinch), store, known)
     assert made.collisions.keys() == {"pinch"}
-    assert 0.5 <= made.gesture.threshold < min(made.left_out)
+    assert 0.3 <= made.gesture.threshold < min(made.left_out)
     store = store.add(made.gesture)
-    assert not enrol("knock", examples(tap, two), store).collisions
-    assert "pluck" in enrol("plucked", examples(pinch, one), store).collisions
-    mixed = [*examples(pinch, one)[:2], examples(tap, -one)[0]]
+    assert not enrol("knock", examples(tap), store, known).collisions
+    assert "pluck" in enrol("plucked", examples(pinch), store, known).collisions
+    (flick,) = events_of("The pinky finger flicks off the thumb.")
+    strange = np.concatenate([read_of(tap, 4), read_of(flick, 4), read_of(pinch, 4)])[::-1]
+    away = Example("clip0", 1, rows_of(flick), strange)
+    monkeypatch.setattr("edge.gestures.enrol.AGREE", 0.9)  # made-up rows are all alike: mostly nothing
+    mixed = [*examples(pinch)[:2], away]
     with pytest.raises(GestureError, match="clip0 is not like the other examples"):
-        enrol("mixed", mixed, store)
+        enrol("mixed", mixed, store, known)
     with pytest.raises(GestureError, match="2 examples at least"):
-        enrol("single", mixed[:1], store)
+        enrol("single", mixed[:1], store, known)
+
+
+def test_everyday_hands_raise_the_threshold_of_what_they_resemble() -> None:
+    known = reader()
+    (tap,) = events_of("The ring finger taps the thumb.")
+    shown = [Example(f"clip{k}", 1, rows_of(tap), read_of(tap, 12, 0.9 + 0.02 * k)) for k in range(3)]
+    packed = np.round(read_of(tap) * 255).astype(np.uint8)[None]
+    same = Background(
+        np.round(np.stack([rows_of(tap)] * 2) * 255).astype(np.uint8),
+        np.repeat(packed, 2, axis=0),
+        np.ones(2, np.uint8),
+        np.array([True, False]),
+        1.0,
+        "w",
+        "r",
+    )
+    alone, beside = (enrol("knock", shown, GestureStore(), known, b) for b in (None, same))
+    assert alone.everyday == 0
+    assert beside.everyday > 0.9
+    assert beside.gesture.threshold > alone.gesture.threshold
+    assert (
+        standing(lambda hand: (tap,), same, known)[1]
+        > 2 * standing(lambda hand: events_of("The pinky finger flicks off the thumb."), same, known)[1]
+    )
 
 
 def test_a_store_goes_through_its_file_and_refuses_damage() -> None:
@@ -234,12 +284,28 @@ def test_examples_of_another_student_are_refused(bundle: Path, tmp_path: Path) -
 
 def test_a_description_tells_what_came_first() -> None:
     (pinch,), (tap,) = events_of("The index finger pinches."), events_of("The ring finger taps the thumb.")
-    embedding = np.ones((24, 5), np.float32)
-    forth = describe(np.concatenate([rows_of(pinch), rows_of(tap)]), embedding)
-    back = describe(np.concatenate([rows_of(tap), rows_of(pinch)]), embedding)
-    assert forth @ forth == pytest.approx(1.0, abs=1e-5)
-    assert forth @ back < 0.9
-    assert len(describe(rows_of(pinch, 2), embedding[:2])) == len(forth)
+    forth = parts_of(np.concatenate([read_of(pinch), read_of(tap)]))
+    back = parts_of(np.concatenate([read_of(tap), read_of(pinch)]))
+    assert np.linalg.norm(forth - back) > 0.5 * np.linalg.norm(forth)
+    assert len(parts_of(read_of(pinch, 2))) == len(forth)
+    one = reader().describe(read_of(pinch))
+    assert one @ one == pytest.approx(1.0, abs=1e-4)
+
+
+def test_a_moving_wrist_counts_against_fingers() -> None:
+    (tap,), (wave,) = events_of("The ring finger taps the thumb."), events_of("The hand waves.")
+    still = rows_of(tap)
+    moving = still.copy()
+    moving[:, 6] = rows_of(wave)[:, 6]
+    assert sentence_score([tap], moving) < 0.5 * sentence_score([tap], still)
+    assert sentence_score([wave], rows_of(wave)) > 0.8
+
+
+def test_a_sentence_that_names_a_hand_is_not_told_of_the_other() -> None:
+    gesture = Gesture("left_pinch", "sentence", 0.5, "The left index finger pinches.")
+    (event,) = events_of("The index finger pinches.")
+    assert gesture.events("right")[0].hand == "left"
+    assert watched([gesture], event) == []
 
 
 def test_fingers_of_the_vocabulary_are_slots() -> None:
