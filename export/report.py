@@ -417,6 +417,51 @@ def browser(folder: Path) -> list[str]:
     ]  # fmt: skip
 
 
+def gestures(folder: Path) -> list[str]:
+    """Micro-gestures: spotting on data sets, sentences, examples, false alarms, cost."""
+    out = []
+    if row := load("spotting_shrec21", folder):
+        out.append(
+            f"- SHREC'21, causal, grouped {row['folds']}-fold: detection rate {row['detection_rate']}, false positives "
+            f"{row['false_positive_rate']}, Jaccard {row['jaccard']}, announced after {row['delay_ms_median']} ms (median)."
+        )
+    if row := load("spotting_sfinge", folder):
+        out.append(f"- SFINGE 3D, 13 classes by block: {row['dictionary']['accuracy']:.1%}.")
+    if row := load("gestures_zero_shot", folder):
+        for name, what in (
+            ("rendered", "Ten gestures unseen in training, rendered and tracked"),
+            ("simulated", "The same as simulated landmarks with the fitted tracker's errors"),
+            ("builtin", "Built-in set, moved gestures, as simulated landmarks"),
+        ):
+            said, shown = row[name]["by_sentence"], row[name]["by_examples"]
+            best = said["calibrated"]
+            out.append(
+                f"- {what} ({best['clips']} clips, weights {row['weights'][:8]}): by sentence {best['top1']:.1%} "
+                f"(+-{best['half_width_95']:.1%}; student alone {said['student']['top1']:.1%}), told live "
+                f"{best['told_right']:.1%} right and {best['told_wrong']:.1%} wrong; three examples {shown['accuracy']:.1%}."
+            )
+    if row := load("gestures_alarms", folder):
+        at = row["at_thresholds"]
+        out.append(
+            f"- False alarms of the ten on {row['hours']} hours of simulated everyday hands (weights {row['weights'][:8]}): "
+            f"{at['per_hour']} an hour (at most {at['upper_95_per_hour']}) where {row['simulated']['detected_at_thresholds']:.1%} "
+            f"of simulated performances are detected; within 2 an hour each at 85 %: "
+            f"{row['simulated']['gestures_within_2_per_hour_at_85']} of 10."
+        )
+        for name, what in (("leap_recordings", "Leap Motion tracks without gestures"), ("shrec24_pottery", "a potter")):
+            if real := row.get(name):
+                out.append(
+                    f"- False alarms, {what}: {real['alarms']} in {real['minutes']} minutes "
+                    f"(at most {real['upper_95_per_hour']} an hour)."
+                )
+    if row := load("gestures_cost", folder):
+        out.append(
+            f"- Spotter with {row['gestures']} gestures, processor time a tick: {row['moving_ms']:.2f} ms while the hand moves, "
+            f"{row['still_ms']:.3f} ms while it rests (load {row['load']}; the student took {row['student_ms']:.2f} ms)."
+        )
+    return out
+
+
 def page(folder: Path = RESULTS) -> str:
     """The whole page."""
     parts = [
@@ -426,6 +471,7 @@ def page(folder: Path = RESULTS) -> str:
         ("Hand tracker against MediaPipe, paired on one core", trackers(folder)),
         ("Search and corpora", search(folder)),
         ("In the browser", browser(folder)),
+        ("Micro-gestures", gestures(folder)),
         ("Other figures", others(folder)),
         ("Bars", bars(folder)),
     ]

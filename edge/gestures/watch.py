@@ -93,6 +93,7 @@ class HandWatch:
         told = [(g, events) for g, events in told if all(e.hand == hand for e in events)]
         self._sentences = [g for g, _ in told]
         self._matcher = Matcher([events for _, events in told], reader)
+        self._least = np.array([g.threshold for g in self._sentences])
         self._reader = reader
         # examples are compared as the finger reader reads them
         self._examples = [g for g in gestures if g.kind == "examples"] if reader else []
@@ -174,6 +175,10 @@ class HandWatch:
 
     def _announce(self, t: float) -> list[Spot]:
         if len(self._rows) < self.settings.least_s * TICK_HZ:
+            return []
+        # most ticks nothing reaches its threshold: then nobody needs to be ranked
+        if not self._examples and not (self._run.best >= self._least).any():
+            self._lead = ("", 0)
             return []
         found = self.scores(self._run.best, self._read)
         if not found or found[0][0] < 0:
