@@ -75,8 +75,8 @@ def listen(
         if student is not None and tap is not None:
             student.push(frame, (None, None))
             student.forget()
-            readings += tap.said
-            tap.said.clear()
+            readings += zip(tap.shown, tap.said, strict=True)
+            tap.clear()
         said += cap.push(frame) if cap else []
     if last is None:
         raise GestureError(f"{name} holds no frames.")
@@ -85,8 +85,8 @@ def listen(
             still = replace(last, t_ns=last.t_ns + round(k * 1e9 / TICK_HZ), appearance=None)
             ticks += resampler.push(still)
             student.push(still, (None, None))
-            readings += tap.said
-            tap.said.clear()
+            readings += zip(tap.shown, tap.said, strict=True)
+            tap.clear()
     said += cap.flush() if cap else []
     if student is not None and tap is not None:
         student.encoder = tap.encoder

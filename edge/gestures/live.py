@@ -141,15 +141,22 @@ class Tap:
 
     def __init__(self, encoder: FrameEncoder) -> None:
         self.encoder = encoder
-        self.said: list[tuple[Array, Reading]] = []
+        self.said: list[Reading] = []
+        self.shown: list[Array] = []
 
     def reset(self) -> None:
         self.encoder.reset()
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget what was kept."""
         self.said.clear()
+        self.shown.clear()
 
     def push(self, features: Array) -> Reading:
         reading = self.encoder.push(features)
-        self.said.append((features, reading))
+        self.said.append(reading)
+        self.shown.append(features)
         return reading
 
 
@@ -207,15 +214,16 @@ class LiveGestures:
         for read in self._readers:
             read.reset()
         if self._tap is not None:
-            self._tap.said.clear()
+            self._tap.clear()
 
     def push(self, frame: HandFrame) -> list[Event]:
         """One frame; returns what is new."""
         ticks = self._resampler.push(frame)
         said: list[tuple[Array, Reading] | None] = [None] * len(ticks)
         if self._tap is not None:
-            said = list(self._tap.said[-len(ticks) :]) if ticks else []
-            self._tap.said.clear()
+            kept = list(zip(self._tap.shown, self._tap.said, strict=True))
+            said = [*kept[-len(ticks) :]] if ticks else []
+            self._tap.clear()
             said = [*([None] * (len(ticks) - len(said))), *said]
         events: list[Event] = []
         for tick, one in zip(ticks, said, strict=True):

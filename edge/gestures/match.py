@@ -141,6 +141,11 @@ class Run:
         return self.best
 
 
+def event_score(event: FingerEvent, rows: Array) -> Array:
+    """Probability [T] that a hand does this and nothing beside, by the student's rows [T,7,R] alone."""
+    return Matcher([(event,)]).traces(rows)[:, 0]
+
+
 def sentence_score(
     events: Sequence[FingerEvent], rows: Array, read: Array | None = None, reader: Reader | None = None
 ) -> float:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from edge.bundle import Bundle
 from edge.files import write_whole
-from edge.gestures.watch import event_score
+from edge.gestures.match import event_score
 from edge.narrator import STYLES, narrate, parse, said
 from edge.provenance import versions
 from edge.score import HANDS, FingerEvent, Score, expand

@@ -60,7 +60,7 @@ def phrases_of(items: Iterable[Picture | HandFrame], captioner: Captioner, tower
         # the newest tick lies within one tick before its frame
         times += [last - k / TICK_HZ for k in reversed(range(len(tap.said)))]
         heard += tap.said
-        tap.said.clear()
+        tap.clear()
         said += [e for e in events if isinstance(e, Caption) and e.final and e.text]
     said += [e for e in captioner.flush() if isinstance(e, Caption) and e.final and e.text]
     for caption in said:

@@ -15,7 +15,7 @@ from edge.errors import BundleError, ScoreError
 from edge.gestures.attributes import DIMENSIONS, VALUES, merged
 from edge.gestures.background import Background, standing
 from edge.gestures.enrol import Example, enrol
-from edge.gestures.match import Matcher, sentence_score
+from edge.gestures.match import event_score, sentence_score
 from edge.gestures.reader import READER_FILE, Reader, parts_of
 from edge.gestures.sentence import events_of
 from edge.gestures.store import STORE, Gesture, GestureError, GestureStore, builtin, write
@@ -37,11 +37,6 @@ def rows_of(event: FingerEvent, ticks: int = 12, sure: float = 0.95) -> np.ndarr
             rows[:, slot, columns] = (1 - sure) / (columns.stop - columns.start)
             rows[:, slot, columns.start + code] = sure
     return rows
-
-
-def event_score(event: FingerEvent, rows: np.ndarray) -> np.ndarray:
-    """An event's score tick by tick, by the student alone."""
-    return Matcher([(event,)]).traces(rows)[:, 0]
 
 
 def reader() -> Reader:
