@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Page } from "playwright-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { ROOT } from "../node";
 import { browse, here, picture, ready, rows, serve, take, why } from "./stage";
@@ -35,6 +36,17 @@ packed.release()
   return { raw, video };
 }
 
+/** Pictures further apart than half a second end a phrase, and motions take less: slower computers see none whole. */
+const TOO_SLOW_MS = 150;
+
+/** Median milliseconds that a picture takes in the worker. */
+const tracking = (page: Page) =>
+  page.evaluate(async () => {
+    const app = (globalThis as unknown as { figop: { engine: { ask(r: unknown): Promise<{ figures: { trackMs: number[] } }> } } }).figop;
+    const { trackMs } = (await app.engine.ask({ kind: "figures" })).figures;
+    return [...trackMs].sort((a, b) => a - b)[trackMs.length >> 1] ?? 0;
+  });
+
 describe.skipIf(!here)(`pictures (${why})`, () => {
   let clips: { raw: string; video: string };
   beforeAll(() => {
@@ -63,7 +75,7 @@ describe.skipIf(!here)(`pictures (${why})`, () => {
     }
   });
 
-  test("so does a camera", async () => {
+  test("so does a camera", async (context) => {
     const served = await serve("--bundle", BUNDLE);
     const stage = await browse({
       args: ["--disable-gpu", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", `--use-file-for-fake-video-capture=${clips.raw}`],
@@ -72,8 +84,15 @@ describe.skipIf(!here)(`pictures (${why})`, () => {
       await stage.page.goto(`${served.url}?language=en`);
       await ready(stage.page);
       await stage.page.click("#camera");
-      await stage.page.waitForSelector("#said li, #alert:not(:empty)", { timeout: 180_000 });
+      // hands from the camera's pictures, on any computer
+      await stage.page.waitForFunction(() => {
+        const { rows } = (globalThis as unknown as { figop: { rows: { type: string }[] } }).figop;
+        return rows.some((r) => r.type === "hands_seen") || document.querySelector("#alert")?.textContent;
+      }, undefined, { timeout: 90_000, polling: 500 });
       expect(await stage.page.locator("#alert").innerText()).toBe("");
+      const slow = await tracking(stage.page);
+      if (slow > TOO_SLOW_MS) return context.skip(`this computer reads a picture in ${slow.toFixed(0)} ms: too slow to follow a camera`);
+      await stage.page.waitForSelector("#said li", { timeout: 60_000 });
       await picture(stage.page, "web-camera.png");
       await stage.page.click("#stop");
       const said = finals(await rows(stage.page)).map((r) => String(r.text));
