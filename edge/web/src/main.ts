@@ -7,6 +7,6 @@ const query = new URLSearchParams(location.search);
 const app = new App(query);
 /** For the console and for tests: figop.rows holds every event as it would stand in a JSON line. */
 Object.assign(globalThis, { figop: app });
-void register();
-void app.open(query.get("bundle") ?? "./bundle/");
+// what is kept for offline use comes out of the browser's own cache then, and is not in the way of the first load
+void app.open(query.get("bundle") ?? "./bundle/").then(register);
 void offerHeadset(app);

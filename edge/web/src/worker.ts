@@ -83,7 +83,8 @@ class Engine {
     recogniser.words = async () => {
       const began = performance.now();
       const said = await words();
-      if (said) note(this.decodeMs, performance.now() - began);
+      const ms = performance.now() - began;
+      if (ms > 1) note(this.decodeMs, ms); // the captioner was asked, and not only whether it should be
       return said;
     };
     this.captioner = new Captioner(recogniser, wordingOf(settings.wording), bundle.manifest.preprocessing);

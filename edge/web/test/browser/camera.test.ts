@@ -39,12 +39,12 @@ packed.release()
 /** Pictures further apart than half a second end a phrase, and motions take less: slower computers see none whole. */
 const TOO_SLOW_MS = 150;
 
-/** Median milliseconds that a picture takes in the worker. */
+/** Median milliseconds that a picture takes in the worker; NaN before the twentieth. */
 const tracking = (page: Page) =>
   page.evaluate(async () => {
     const app = (globalThis as unknown as { figop: { engine: { ask(r: unknown): Promise<{ figures: { trackMs: number[] } }> } } }).figop;
     const { trackMs } = (await app.engine.ask({ kind: "figures" })).figures;
-    return [...trackMs].sort((a, b) => a - b)[trackMs.length >> 1] ?? 0;
+    return trackMs.length < 20 ? NaN : [...trackMs].sort((a, b) => a - b)[trackMs.length >> 1]!;
   });
 
 describe.skipIf(!here)(`pictures (${why})`, () => {
@@ -90,8 +90,9 @@ describe.skipIf(!here)(`pictures (${why})`, () => {
         return rows.some((r) => r.type === "hands_seen") || document.querySelector("#alert")?.textContent;
       }, undefined, { timeout: 90_000, polling: 500 });
       expect(await stage.page.locator("#alert").innerText()).toBe("");
-      const slow = await tracking(stage.page);
-      if (slow > TOO_SLOW_MS) return context.skip(`this computer reads a picture in ${slow.toFixed(0)} ms: too slow to follow a camera`);
+      let slow = NaN;
+      for (const began = Date.now(); Number.isNaN(slow) && Date.now() - began < 60_000; ) slow = await tracking(stage.page);
+      if (!(slow <= TOO_SLOW_MS)) return context.skip(`this computer reads a picture in ${slow.toFixed(0)} ms: too slow to follow a camera`);
       await stage.page.waitForSelector("#said li", { timeout: 60_000 });
       await picture(stage.page, "web-camera.png");
       await stage.page.click("#stop");

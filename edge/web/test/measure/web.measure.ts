@@ -27,8 +27,9 @@ test("figures", async () => {
     });
     await stage.page.goto(`${served.url}?fast&language=en`);
     await ready(stage.page);
+    const sentByReady = sent; // the service worker comes after, and finds the same files in the browser's cache
     loads.push(await stage.page.evaluate(() => performance.getEntriesByName("figop-ready")[0]!.startTime));
-    bytes = Math.max(bytes, sent);
+    bytes = Math.max(bytes, sentByReady);
     if (i === LOADS - 1) {
       for (const name of GOLDEN) await take(stage.page, `${ROOT}tests/golden/${name}.npz`);
       figures = await stage.page.evaluate(async () => {
