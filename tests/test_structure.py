@@ -14,8 +14,8 @@ PACKAGES = [p for p in ("edge", "export", "quant", "devices") if (ROOT / p).is_d
 NEVER_IN_EDGE = {"torch", "scipy", "numba", "pandas", "matplotlib", "PIL", "export", "quant", "devices", "tests", "jax"}
 #: imported inside functions only, so that `edge` loads without them
 LAZY_IN_EDGE = {"mediapipe", "onnxruntime", "tflite_runtime"}
-#: paths of a machine; a document may speak of ~/ and of placeholders
-MACHINE_PATH = re.compile(r"(?<![\w.$/~-])/(?:home|Users|work|root|mnt|opt|tmp)/(?!path)[\w.]")
+#: paths of a machine; a document may speak of ~/, of placeholders, and of where every ROS lies
+MACHINE_PATH = re.compile(r"(?<![\w.$/~-])/(?:home|Users|work|root|mnt|opt|tmp)/(?!path|ros/)[\w.]")
 TEXT = {
     ".py",
     ".md",
