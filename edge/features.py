@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.hands.frame import LEFT, Array, HandFrame
-from edge.skeleton import CHAINS, INDEX_MCP, MIDDLE_MCP, PINKY_MCP, TIPS
+from edge.skeleton import ANGLE_FROM, ANGLE_TO, INDEX_MCP, MIDDLE_MCP, PINKY_MCP, TIPS, WAY_FROM, WAY_TO
 
 #: seconds of visible hand after which its scale no longer changes
 SCALE_FREEZE_S = 1.0
@@ -23,16 +23,6 @@ WORLD_PALM_M = (0.02, 0.3)
 IMAGE_PALM_LEAST = 1e-3
 #: 60 fps for one second; older samples leave the median
 _SCALE_SAMPLES = 64
-
-_CHAIN_FROM = np.array([[0, a, b, c] for a, b, c, _ in CHAINS])
-_CHAIN_TO = CHAINS
-#: indices of the spread directions: proximal phalanges, and the thumb from MCP to tip
-_SPREAD_FROM, _SPREAD_TO = np.array([2, 5, 9, 13, 17]), np.array([4, 6, 10, 14, 18])
-#: both kinds of directions in one list, and the pairs between which angles are taken: 15 of joints, 4 of spreads
-_WAYS_FROM = np.concatenate((_CHAIN_FROM.ravel(), _SPREAD_FROM))
-_WAYS_TO = np.concatenate((_CHAIN_TO.ravel(), _SPREAD_TO))
-_ANGLE_FROM = np.concatenate((np.arange(20).reshape(5, 4)[:, :-1].ravel(), np.arange(20, 24)))
-_ANGLE_TO = _ANGLE_FROM + 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,8 +127,8 @@ class PoseReader:
             return None
         scale = (self._world_scale if measured else self._flat_scale).update(t, length)
         axes = _palm_axes(points, left)
-        ways = points[_WAYS_TO] - points[_WAYS_FROM]
-        angles = _angles(ways[_ANGLE_FROM], ways[_ANGLE_TO])
+        ways = points[WAY_TO] - points[WAY_FROM]
+        angles = _angles(ways[ANGLE_FROM], ways[ANGLE_TO])
         bends = angles[:15].reshape(5, 3)
         total = bends.sum(axis=1)
         total[0] -= bends[0, 0]  # the thumb's CMC angle measures opposition, not bending

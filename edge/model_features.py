@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.resample import TICK_HZ, Tick
-from edge.skeleton import CHAINS, INDEX_MCP, MIDDLE_MCP, PINKY_MCP, TIPS
+from edge.skeleton import ANGLE_FROM, ANGLE_TO, CHAINS, INDEX_MCP, MIDDLE_MCP, PINKY_MCP, TIPS, WAY_FROM, WAY_TO
 
 Array = NDArray[np.float32]
 
@@ -41,13 +41,8 @@ _ZOOM_SHARE = np.float32(0.1)
 #: features beyond this are tracker failures
 _LIMIT = np.float32(6.0)
 
-#: directions: the four bones of each finger from the wrist on, then those between which fingers spread; and the
-#: pairs of them that enclose an angle: 15 joints, then 4 spreads
-_WAY_FROM = [*np.array([[0, a, b, c] for a, b, c, _ in CHAINS]).ravel().tolist(), 2, 5, 9, 13, 17]
-_WAY_TO = [*CHAINS.ravel().tolist(), 4, 6, 10, 14, 18]
-_ANGLE_FROM = np.concatenate((np.arange(20).reshape(5, 4)[:, :-1].ravel(), np.arange(20, 24)))
-_ANGLE_TO = _ANGLE_FROM + 1
-_BONES = np.arange(20).reshape(5, 4)[:, 1:]  # of the directions: those beyond the knuckles
+#: of the skeleton's directions: the bones beyond the knuckles
+_BONES = np.arange(20).reshape(5, 4)[:, 1:]
 _KNUCKLES = CHAINS[:, 0]
 _MIDDLE = np.array([0, INDEX_MCP, MIDDLE_MCP, PINKY_MCP])
 _ZERO = np.float32(0.0)
@@ -260,9 +255,9 @@ class FeatureReader:
         0) and by image landmarks (1), palm axes and lengths."""
         out = np.zeros((*self._hands, PARTS, WIDTH), np.float32)
         fingers, token = out[..., :5, :], out[..., 5, :]
-        ways = both.take(_WAY_TO, axis=-2) - both.take(_WAY_FROM, axis=-2)
+        ways = both.take(WAY_TO, axis=-2) - both.take(WAY_FROM, axis=-2)
         unit = _unit(ways)
-        angles = _angle(unit.take(_ANGLE_FROM, axis=-2), unit.take(_ANGLE_TO, axis=-2))
+        angles = _angle(unit.take(ANGLE_FROM, axis=-2), unit.take(ANGLE_TO, axis=-2))
         bends = angles[..., :15].reshape(*self._hands, 2, 5, 3)
         tips = chains[..., 3, :]
         gap = tips - tips[..., :1, :]

@@ -29,6 +29,13 @@ TIPS = CHAINS[:, 3]
 PARENTS = np.array([0, 0, 1, 2, 3, 0, 5, 6, 7, 0, 9, 10, 11, 0, 13, 14, 15, 0, 17, 18, 19])
 #: The 20 bones as (parent, child).
 BONES = [(int(PARENTS[j]), j) for j in range(1, 21)]
+#: Directions [25] by the joints that they lead from and to: the four bones of each finger from the wrist on, then those
+#: between which fingers spread (proximal phalanges; of the thumb from MCP to tip).
+WAY_FROM = np.concatenate((np.c_[np.zeros(5, int), CHAINS[:, :-1]].ravel(), [2, 5, 9, 13, 17]))
+WAY_TO = np.concatenate((CHAINS.ravel(), [4, 6, 10, 14, 18]))
+#: Neighbours among them that enclose an angle: 15 of joints, 4 of spreads.
+ANGLE_FROM = np.concatenate((np.arange(20).reshape(5, 4)[:, :-1].ravel(), np.arange(20, 24)))
+ANGLE_TO = ANGLE_FROM + 1
 INDEX_MCP, MIDDLE_MCP, RING_MCP, PINKY_MCP = 5, 9, 13, 17
 
 #: OpenXR XR_EXT_hand_tracking order (26) -> 21: drops the palm and the four finger metacarpals.

@@ -8,10 +8,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from edge.addresses import is_loopback
 from edge.bundle import DEFAULT_BUNDLE, Bundle
 from edge.errors import FigopError
 from edge.verbs.common import add_json, port
-from edge.web_server import PORT, WebServer, is_loopback
+from edge.web_server import PORT, WebServer
 from edge.web_site import APP, sees_pictures, site, write_site
 
 

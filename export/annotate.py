@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import functools
-import hashlib
 import json
 import os
 import sys
@@ -30,7 +29,7 @@ from edge.cli import INTERRUPTED, PARTLY
 from edge.container import kind
 from edge.errors import FigopError, SinkError, SourceError
 from edge.events import Caption, Event
-from edge.files import write_whole
+from edge.files import sha256_of, write_whole
 from edge.hands.frame import HandFrame
 from edge.narrator import DETAILS, STYLES
 from edge.score import order
@@ -328,16 +327,13 @@ def annotate(video: Path, name: str, args: argparse.Namespace) -> Done:
 def _about(video: Path, args: argparse.Namespace) -> dict[str, Any]:
     """What an annotation depends on: equal = it need not be made again."""
     try:
-        with video.open("rb") as file:
-            digest = hashlib.sha256()
-            while block := file.read(1 << 20):
-                digest.update(block)
+        digest = sha256_of(video)
     except OSError as error:
         raise SourceError(f"{video} cannot be read: {error.strerror or error}.") from error
     return {
         "schema": ANNOTATION_SCHEMA,
         "source": video.name,
-        "sha256": digest.hexdigest(),
+        "sha256": digest,
         "bundle": Path(args.bundle).name,
         "language": args.language,
         "style": args.style,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,22 +13,14 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from edge.addresses import is_loopback
+
 #: A browser cannot set headers of a WebSocket: it offers the token as a subprotocol with this beginning.
 BEARER = "figop.bearer."
 #: and this one, which the server chooses
 PROTOCOL = "figop.v1"
 #: answers without a token: says nothing but that somebody is there
 OPEN_PATHS = ("/v1/health",)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether nobody but this computer reaches an address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def new_token() -> str:

@@ -60,9 +60,10 @@ def run(args: argparse.Namespace) -> int:
     """Run the verb."""
     import uvicorn
 
+    from edge.addresses import is_loopback
     from edge.bundle import Bundle
     from edge.serve.app import Settings, build
-    from edge.serve.guard import Rules, is_loopback
+    from edge.serve.guard import Rules
     from edge.serve.hub import OWN, Hub
 
     if bool(args.cert) != bool(args.key):

@@ -17,6 +17,7 @@ import numpy as np
 from edge.bundle import Bundle
 from edge.cli import INTERRUPTED, PARTLY
 from edge.errors import FigopError
+from edge.files import sha256_of
 from edge.verbs.common import add_camera_view, add_json, shell
 from export.annotate import count, find
 from export.corpus.crew import Lost, Meter, here, processes
@@ -108,14 +109,8 @@ def _lost(lost: Lost[Path]) -> Indexed:
     return Indexed(str(lost.job), reason=f"{lost.job}: the process that read it died {lost.tries} times.")
 
 
-@functools.lru_cache(maxsize=4)
-def digest(path: Path) -> str:
-    """sha256 of a file."""
-    out = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            out.update(block)
-    return out.hexdigest()
+#: the towers' is asked for with every file
+digest = functools.lru_cache(maxsize=4)(sha256_of)
 
 
 def _part(out: Path, file: Path, bundle: Bundle) -> Path:

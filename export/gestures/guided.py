@@ -17,7 +17,7 @@ from edge.gestures.attributes import VALUES, said
 from edge.gestures.reader import ANY, LISTS, NOTHING, PARTS, TOKEN, Label, Reader
 from edge.score import FINGERS, HANDS, MOTIONS, FingerEvent
 from edge.targets import CONTACT_NAMES, DIRECTION_NAMES, GRASP, MOTION_NAMES, WRIST, WRIST_MOTIONS
-from export.gestures.net import NetSettings, Norm, _Block
+from export.gestures.net import NetSettings, Norm, _Block, trunk
 from export.gestures.text import class_text, vectors
 from export.sim.split import COMBINATIONS, held_out
 
@@ -232,19 +232,7 @@ def loss_of(
 def fold(net: GuideNet, about: Mapping[str, Any]) -> Reader:
     """The network as `edge.gestures.reader` runs it: norms folded in, labels as plain vectors."""
     net.eval()
-    scale, shift = net.norm.scale_shift()
-    arrays: dict[str, Any] = {
-        "enter": (net.enter.weight * scale).T, "enter_bias": net.enter.bias + net.enter.weight @ shift,
-    }  # fmt: skip
-    rows: dict[str, list[Tensor]] = {"taps": [], "taps_bias": [], "point": [], "point_bias": []}
-    for block in net.blocks:
-        scale, shift = block.norm_taps.scale_shift()
-        rows["taps"].append(block.taps * scale)
-        rows["taps_bias"].append(shift)
-        scale, shift = block.norm_point.scale_shift()
-        rows["point"].append((block.point.weight * scale[:, None]).T)
-        rows["point_bias"].append(shift)
-    arrays |= {n: torch.stack(parts) for n, parts in rows.items()}
+    arrays = trunk(net)
     for n in ("own", "touched"):
         # a label's vector is composed on the device; what the texts of attributes do not say is kept beside
         rest = net.prototypes(n, attributes=False)

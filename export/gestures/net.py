@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -77,16 +77,20 @@ class Net(nn.Module):
         return self.out(h).unflatten(-1, (2, -1))
 
 
-@torch.no_grad()
-def fold(net: Net, about: dict[str, Any]) -> HeadWeights:
-    """The network as `edge.gestures.head` runs it, norms folded into the weights."""
-    net.eval()
+class Layers(Protocol):
+    """What the two networks of gestures have in common: an entry behind a norm, and blocks of taps."""
+
+    norm: Norm
+    enter: nn.Linear
+    blocks: nn.ModuleList
+
+
+def trunk(net: Layers) -> dict[str, Any]:
+    """The common layers as they run on the device, norms folded into the weights."""
     scale, shift = net.norm.scale_shift()
     arrays: dict[str, Any] = {
         "enter": (net.enter.weight * scale).T,
         "enter_bias": net.enter.bias + net.enter.weight @ shift,
-        "out": net.out.weight.T,
-        "out_bias": net.out.bias,
     }
     rows: dict[str, list[Tensor]] = {"taps": [], "taps_bias": [], "point": [], "point_bias": []}
     for block in net.blocks:
@@ -96,6 +100,13 @@ def fold(net: Net, about: dict[str, Any]) -> HeadWeights:
         scale, shift = block.norm_point.scale_shift()
         rows["point"].append((block.point.weight * scale[:, None]).T)
         rows["point_bias"].append(shift)
-    arrays |= {name: torch.stack(parts) for name, parts in rows.items()}
+    return arrays | {name: torch.stack(parts) for name, parts in rows.items()}
+
+
+@torch.no_grad()
+def fold(net: Net, about: dict[str, Any]) -> HeadWeights:
+    """The network as `edge.gestures.head` runs it, norms folded into the weights."""
+    net.eval()
+    arrays = trunk(net) | {"out": net.out.weight.T, "out_bias": net.out.bias}
     plain = {name: np.ascontiguousarray(a.numpy(), np.float32) for name, a in arrays.items()}
     return HeadWeights(plain, {**about, "dilations": list(net.settings.dilations)})

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import FigopError, ScoreError, SourceError
+from edge.files import sha256_of
 from edge.hands.frame import VIEWS
 from edge.recording import Recording
 from edge.score import FingerEvent, Score, order
@@ -175,9 +176,5 @@ def digest(clips: Iterable[Clip]) -> str:
     """sha256 over names and contents of every file of the clips, in order of name."""
     total = hashlib.sha256()
     for path in sorted({f for clip in clips for f in clip.files}, key=lambda p: (p.name, str(p))):
-        with path.open("rb") as file:
-            one = hashlib.sha256()
-            while block := file.read(1 << 20):
-                one.update(block)
-        total.update(f"{path.name} {one.hexdigest()}\n".encode())
+        total.update(f"{path.name} {sha256_of(path)}\n".encode())
     return total.hexdigest()

@@ -8,7 +8,6 @@ The key comes from the environment, goes into one header, and is never printed, 
 from __future__ import annotations
 
 import http.client
-import ipaddress
 import json
 import os
 import re
@@ -20,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from edge.addresses import is_loopback
 from edge.errors import FigopError
 from edge.language.resource import load
 from edge.narrator import narrate
@@ -107,10 +107,10 @@ class LlmJudge:
         self._url = url.rstrip("/") + "/chat/completions"
         self._host = parts.hostname
         self._key = next((os.environ[k] for k in KEYS if os.environ.get(k)), "") if key is None else key
-        if self._key and parts.scheme == "http" and not _local(self._host):
+        if self._key and parts.scheme == "http" and not is_loopback(self._host):
             raise LlmError(f"The key would go to {self._host} unencrypted; use https, or unset {' and '.join(KEYS)}.")
         self._timeout, self._sleep = timeout, sleep
-        direct = (urllib.request.ProxyHandler({}),) if _local(self._host) else ()
+        direct = (urllib.request.ProxyHandler({}),) if is_loopback(self._host) else ()
         self._opener = urllib.request.build_opener(_NoRedirect, *direct)
 
     def judge(self, reference: Score, lines: Sequence[Line], language: str = "en") -> Verdict:
@@ -176,15 +176,6 @@ class LlmJudge:
         if not isinstance(content, str):
             raise LlmError(f"{self._host} answered with a message that holds no text.", fatal=False)
         return self._hidden(content)
-
-
-def _local(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _wait(asked: str | None, tried: int) -> float:

@@ -32,6 +32,7 @@ from edge.targets import MOTION_NAMES
 from export.data.pairs import pairs, ticks_of
 from export.data.scenes import draw_scene
 from export.judge.match import Counts, match_events, times_agree
+from export.judge.reliability import calibration_error
 from export.models.encoder import probabilities
 from export.models.student import Student
 from export.sim.batch import Streamer
@@ -42,6 +43,8 @@ Array = NDArray[Any]
 BIASES, SWITCHES, LEAST_S = (0.0, 0.4, 0.8), (1.5, 2.5, 4.0), (0.067, 0.1, 0.134)
 #: pulls the weights of motions to their common value: rare ones have few examples
 _RIDGE = 0.02
+#: of the calibration error: development clips have too few events for more
+BINS = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,13 +136,6 @@ def fit(rows: Array, motions: Array, right: Array) -> Confidence:
     return Confidence(tuple(round(float(w), 4) for w in weights.detach()), terms)
 
 
-def calibration_error(sure: Array, right: Array, bins: int = 10) -> float:
-    """Expected calibration error over bins of equal mass."""
-    order = np.argsort(sure, kind="stable")
-    groups = np.array_split(order, bins)
-    return float(sum(len(g) * abs(sure[g].mean() - right[g].mean()) for g in groups if len(g)) / len(order))
-
-
 def counted(clips: Sequence[Read], settings: DecodeSettings, confidence: Confidence | None) -> Counts:
     """Matches of the decoded events."""
     total = Counts()
@@ -174,8 +170,8 @@ def calibrate(clips: Sequence[Read], checked: Sequence[Read]) -> tuple[DecodeSet
         "command": "python -m export.models.calibrate CHECKPOINT --tracked out/tracked-dev",
         "decode": asdict(settings),
         "events_checked": len(right),
-        "calibration_error": round(calibration_error(sure, right), 4),
-        "calibration_error_of_mean_probability": round(calibration_error(mean, right), 4),
+        "calibration_error": round(calibration_error(sure, right, BINS), 4),
+        "calibration_error_of_mean_probability": round(calibration_error(mean, right, BINS), 4),
         "checked": {
             str(level): figures(counted(checked, replace(settings, sure=level), confidence))
             for level in (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9)

@@ -79,6 +79,10 @@ def feasible(scenes: Sequence[Scene], rng: np.random.Generator) -> tuple[list[Sc
     return [s for s, _ in kept], [p for _, p in kept]
 
 
+#: share of hands whose fitted errors are made smaller
+EASED = 0.5
+
+
 def track(
     scenes: Sequence[Scene],
     plans: Sequence[Plan],
@@ -89,12 +93,12 @@ def track(
     level: float = 1.0,
     sources: bool = True,
     tracker: TrackerModel | None = None,
-    eased: float | None = None,
+    eased: float = EASED,
 ) -> Frames:
     """Perform, film and corrupt. `level` = 0: a perfect tracker; `sources`: some clips lack world or image.
 
     tracker: the fitted errors of the native tracker, in place of the `settings` that stand for any tracker; eased:
-    share of hands on which they are made smaller (`EASED`).
+    share of hands on which they are made smaller.
     """
     count, frames = len(scenes), int(np.ceil(max(s.duration for s in scenes) * fps)) + 1
     s, noisy = settings, level > 0
@@ -112,9 +116,7 @@ def track(
     turn, seen, focal = cameras(wrist, there, rng)
     score, lost = np.ones((count, frames, 2), np.float32), np.zeros((count, frames, 2), bool)
     if tracker is not None and noisy:
-        world, depth, score, lost = _tracked(
-            tracker, rng, times, joints, metres, turn, seen, focal, EASED if eased is None else eased
-        )
+        world, depth, score, lost = _tracked(tracker, rng, times, joints, metres, turn, seen, focal, eased)
     else:
         world, depth = _corrupted(
             rng, times, values, joints, bodies, stages, s, fps, level, (metres, turn, seen, focal)
@@ -176,8 +178,6 @@ def _corrupted(
     return world, np.concatenate([flat, depth[..., None]], axis=-1)
 
 
-#: share of hands whose fitted errors are made smaller
-EASED = 0.5
 #: a left hand is read as the mirror image of a right one
 _SIDES = np.array([[-1, 1, 1], [1, 1, 1]], np.float32)
 

@@ -26,7 +26,7 @@ PACED = ("tap", "hold", "wave", "flick")
 PACE = {"fast": (0.48, 0.72), "normal": (0.85, 1.20), "slow": (1.7, 2.5)}
 LEAST, MOST = 0.2, 2.0
 #: A hurried person: times as long, and the shortest motion (a frame of a 15 fps camera and a half).
-HURRY, HURRIED = (0.3, 0.75), 0.1
+HURRY, BRIEFEST = (0.3, 0.75), 0.1
 
 
 @dataclass(slots=True)
@@ -389,4 +389,4 @@ def pace(event: FingerEvent, rng: Rng, hurry: float = 1.0) -> tuple[str, float]:
     if hurry < 1 and event.motion not in PACED:
         speed = "fast" if share < PACE["fast"][1] else "slow" if share > PACE["slow"][0] else "normal"
     seconds = SECONDS[event.motion] * size * event.repeat * share
-    return speed, min(max(seconds, LEAST if hurry == 1 else HURRIED * event.repeat), MOST)
+    return speed, min(max(seconds, LEAST if hurry == 1 else BRIEFEST * event.repeat), MOST)

@@ -12,10 +12,11 @@ import urllib.request
 import pytest
 
 from edge import web_cli, web_site
+from edge.addresses import is_loopback
 from edge.bundle import Bundle
 from edge.bundle_files import add_file, zipped
 from edge.errors import BundleError, FigopError
-from edge.web_server import WebServer, is_loopback
+from edge.web_server import WebServer
 from edge.web_site import bundle_files, sees_pictures, site, write_site
 
 

@@ -3,7 +3,8 @@
 import pytest
 from starlette.datastructures import Headers
 
-from edge.serve.guard import Rules, is_loopback, new_token
+from edge.addresses import is_loopback
+from edge.serve.guard import Rules, new_token
 
 TOKEN = "a-token-of-enough-letters"
 LOCAL, REMOTE = Rules(), Rules(TOKEN, ("https://my.site",), local=False)
