@@ -6,7 +6,7 @@ import gzip
 import mimetypes
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
@@ -38,6 +38,11 @@ class Page:
     path: str
     data: bytes
     zipped: bytes | None
+    etag: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        # once, not at every request: the runtime has 14 MB
+        object.__setattr__(self, "etag", f'"{sha256(self.data).hexdigest()[:32]}"')
 
     @property
     def headers(self) -> dict[str, str]:
@@ -48,7 +53,7 @@ class Page:
         return {
             "Content-Type": f"{kind}; charset=utf-8" if text else kind,
             "Cache-Control": kept,
-            "ETag": f'"{sha256(self.data).hexdigest()[:32]}"',
+            "ETag": self.etag,
             "X-Content-Type-Options": "nosniff",
             "Cross-Origin-Resource-Policy": "same-origin",
             "Content-Security-Policy": _POLICY,

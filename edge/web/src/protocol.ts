@@ -50,6 +50,10 @@ export interface Figures {
   readonly frameMs: readonly number[];
   readonly decodeMs: readonly number[];
   readonly trackMs: readonly number[];
+  /** What was done when, on the clock of performance.timeOrigin. */
+  readonly marks: Readonly<Record<string, number>>;
+  /** Every graph has run often enough for the engine to have compiled it well. */
+  readonly warm: boolean;
 }
 
 /** What a request answers; `frame` is the hand frame that a picture became. */

@@ -3,7 +3,7 @@ import { archive, Bundle, folder, HAND_GRAPHS, sha256, STUDENT_GRAPHS } from "./
 import { Captioner } from "./core/pipeline";
 import { FigopError, RuntimeUnavailable, SourceError } from "./errors";
 import type { NativeTracker } from "./hands/tracker";
-import { openGraph } from "./io/ort";
+import { openGraph, startRuntime } from "./io/ort";
 import { language } from "./language/languages";
 import type { Answer, BundleInfo, Picture, Request, StreamSettings, WordingNames } from "./protocol";
 import { Speakers } from "./recognisers";
@@ -15,9 +15,8 @@ class Engine {
   private captioner: Captioner | null = null;
   private tracker: NativeTracker | null = null;
   private networks: Promise<readonly [Uint8Array, Uint8Array]> | null = null;
-  private readonly frameMs: number[] = [];
-  private readonly decodeMs: number[] = [];
-  private readonly trackMs: number[] = [];
+  private warm = false;
+  private readonly times = { frameMs: [] as number[], decodeMs: [] as number[], trackMs: [] as number[] };
 
   async answer(request: Request): Promise<Answer> {
     switch (request.kind) {
@@ -34,7 +33,7 @@ class Engine {
       case "frames": {
         const captioner = this.running();
         const events = [];
-        for (const frame of request.frames) events.push(...(await this.timed(() => captioner.push(frame), this.frameMs)));
+        for (const frame of request.frames) events.push(...(await this.timed(() => captioner.push(frame), this.times.frameMs)));
         return { events };
       }
       case "picture":
@@ -42,14 +41,17 @@ class Engine {
       case "flush":
         return { events: await this.running().flush() };
       case "figures":
-        return { events: [], figures: { frameMs: this.frameMs, decodeMs: this.decodeMs, trackMs: this.trackMs } };
+        return { events: [], figures: { ...this.times, marks: marks(), warm: this.warm } };
     }
   }
 
   private async open(bundle: Bundle, url: string): Promise<Answer> {
+    performance.mark("bundle");
     const speakers = await Speakers.open(bundle, openGraph);
+    performance.mark("graphs");
     await this.speakers?.release();
     this.speakers = speakers;
+    this.warm = false;
     this.captioner = null;
     this.tracker = null;
     this.networks = null;
@@ -84,7 +86,7 @@ class Engine {
       const began = performance.now();
       const said = await words();
       const ms = performance.now() - began;
-      if (ms > 1) note(this.decodeMs, ms); // the captioner was asked, and not only whether it should be
+      if (ms > 1) note(this.times.decodeMs, ms); // the captioner was asked, and not only whether it should be
       return said;
     };
     this.captioner = new Captioner(recogniser, wordingOf(settings.wording), bundle.manifest.preprocessing);
@@ -107,8 +109,19 @@ class Engine {
     if (!this.tracker) throw new SourceError("A picture arrived on a stream of hands.");
     const began = performance.now();
     const frame = await this.tracker.track(picture, tNs, captioner.keyframeNext(Number(tNs) * 1e-9));
-    note(this.trackMs, performance.now() - began);
-    return { events: await this.timed(() => captioner.push(frame, began), this.frameMs), frame };
+    note(this.times.trackMs, performance.now() - began);
+    return { events: await this.timed(() => captioner.push(frame, began), this.times.frameMs), frame };
+  }
+
+  /** What is still to be run once, so that first captions take no longer than later ones. */
+  *warming(): Generator<() => Promise<unknown>> {
+    const { speakers } = this;
+    if (!speakers || this.warm) return;
+    for (const run of speakers.warming()) {
+      if (this.speakers !== speakers) return;
+      yield run;
+    }
+    this.warm = true;
   }
 
   private running(): Captioner {
@@ -128,19 +141,38 @@ function note(into: number[], ms: number): void {
   if (into.length < KEPT) into.push(ms);
 }
 
+/** When what was done, milliseconds of the clock that page and worker share. */
+const marks = (): Record<string, number> =>
+  Object.fromEntries(performance.getEntriesByType("mark").map((m) => [m.name, performance.timeOrigin + m.startTime]));
+
 const wordingOf = (w: WordingNames) => ({ language: language(w.language), style: w.style, detail: w.detail });
+
+performance.mark("worker");
+// its failure is told by the first graph that needs it
+void startRuntime().then(() => performance.mark("runtime"), () => undefined);
 
 const engine = new Engine();
 let queue: Promise<void> = Promise.resolve();
+/** One at a time and in order: the captioner is a stream. */
+function enqueue(work: () => Promise<void>): Promise<void> {
+  return (queue = queue.then(work));
+}
 
 self.onmessage = ({ data }: MessageEvent<{ id: number; request: Request }>) => {
-  // one at a time and in order: the captioner is a stream
-  queue = queue.then(async () => {
+  void enqueue(async () => {
     try {
       self.postMessage({ id: data.id, answer: await engine.answer(data.request) });
     } catch (error) {
       const text = error instanceof FigopError ? error.message : `The worker failed: ${error instanceof Error ? error.message : error}`;
       self.postMessage({ id: data.id, error: text });
     }
-  });
+  }).then(() => (data.request.kind.startsWith("open") ? warmUp() : undefined));
 };
+
+/** Between requests, which come first. */
+async function warmUp(): Promise<void> {
+  for (const run of engine.warming()) {
+    await new Promise((next) => setTimeout(next));
+    await enqueue(() => run().then(() => undefined, () => undefined));
+  }
+}

@@ -125,12 +125,13 @@ export class Bundle {
     if (source !== "rules" && source !== "model") {
       throw new BundleError(`The bundle ${files.name} takes its captions from '${source}', and this figop knows rules, model: update figop.`);
     }
-    const settings = (await json("rules")) as Partial<RuleSettings>;
+    const [settings, vocabulary, about] = (await Promise.all(
+      ["rules", "vocabulary", ...(source === "model" ? ["student"] : [])].map(json),
+    )) as [Partial<RuleSettings>, string[], Record<string, unknown> | undefined];
     for (const name of Object.keys(settings)) {
       if (!(name in RULE_DEFAULTS)) throw new BundleError(`The bundle ${files.name} is refused: its rules set the unknown '${name}'.`);
     }
-    const vocabulary = (await json("vocabulary")) as string[];
-    const student = source === "model" ? studentOf((await json("student")) as Record<string, unknown>, files.name) : null;
+    const student = about ? studentOf(about, files.name) : null;
     if (student) {
       for (const role of STUDENT_GRAPHS) {
         if (manifest.graphs[role]?.onnx) continue;

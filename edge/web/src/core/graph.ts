@@ -9,6 +9,8 @@ export interface Graph {
   readonly inputs: Readonly<Record<string, readonly number[]>>;
   readonly outputs: Readonly<Record<string, readonly number[]>>;
   run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Float32Array>>;
+  /** Inputs of zeros. */
+  nothing(): Record<string, Tensor>;
   release(): Promise<void>;
 }
 

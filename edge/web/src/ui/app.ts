@@ -33,6 +33,7 @@ export class App {
   private stopping: AbortController | null = null;
   private running: Promise<void> = Promise.resolve();
   private frame: HandFrame | null = null;
+  private changed = true;
   private origin: number | null = null;
   private now = 0;
   private back = 0;
@@ -143,6 +144,7 @@ export class App {
   }
 
   private say(events: readonly FigopEvent[], frame?: HandFrame): void {
+    this.changed = true;
     if (frame) {
       this.frame = frame;
       this.now = seconds(frame);
@@ -191,7 +193,7 @@ export class App {
 
   private animate(signal: AbortSignal): void {
     const step = () => {
-      this.paint();
+      if (this.changed) this.paint(); // a screen is drawn more often than hands are read
       if (!signal.aborted && this.stopping?.signal === signal) requestAnimationFrame(step);
     };
     requestAnimationFrame(step);
@@ -199,6 +201,7 @@ export class App {
 
   /** Draw hands and lanes. Where less motion is wished, time moves on in whole seconds. */
   paint(): void {
+    this.changed = false;
     const origin = this.origin ?? 0;
     const now = this.still.matches ? Math.ceil(this.now) : this.now;
     const until = Math.max(now - this.back, origin + SPAN_S);
