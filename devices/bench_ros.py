@@ -42,6 +42,9 @@ ANSWER_S = 1.0
 #: seconds until a process must answer
 PATIENCE_S = 60.0
 _NODES = Path(__file__).resolve().parents[1] / "ros_nodes" / "figop_ros"
+#: Fast DDS's memory for pictures, and the names that versions of it have for the file (docs/ros.md)
+_PROFILE = _NODES.parent / "figop_bringup" / "config" / "fastdds.xml"
+_PROFILE_NAMES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
 _PICTURE = (640, 480)
 #: the nodes whose start and end are clocked, and what each must be told
 NODES: dict[str, tuple[str, ...]] = {
@@ -135,6 +138,8 @@ class RosBench:
                 )
         os.environ.setdefault("ROS_DOMAIN_ID", str(20 + os.getpid() % 80))
         os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+        if not any(os.environ.get(name) for name in _PROFILE_NAMES) and _PROFILE.is_file():
+            os.environ.update(dict.fromkeys(_PROFILE_NAMES, str(_PROFILE)))
         import rclpy
 
         self._rclpy: Any = rclpy
@@ -231,10 +236,13 @@ class RosBench:
                 bare.append(stages.get("landmarks", 0.0) + stages.get("detect", 0.0))
                 whole.append((arrived - sent[t_ns]) * 1e3)
         if len(whole) <= WARM_UP:
-            raise SourceError(f"Only {len(whole)} of {len(pictures)} pictures came back as hands.")
+            raise SourceError(
+                f"Only {len(whole)} of {len(pictures)} pictures came back as hands; docs/ros.md says how they get lost."
+            )
         whole, bare = whole[WARM_UP:], bare[WARM_UP:]
         return {
             "size": list(_PICTURE),
+            "fast_dds_profile": next((Path(os.environ[n]).name for n in _PROFILE_NAMES if os.environ.get(n)), None),
             "pictures": len(pictures),
             "frames": len(whole) + WARM_UP,
             "whole_ms": percentiles(whole),

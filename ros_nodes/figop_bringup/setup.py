@@ -10,7 +10,7 @@ setup(
         ("share/ament_index/resource_index/packages", ["resource/figop_bringup"]),
         ("share/figop_bringup", ["package.xml"]),
         ("share/figop_bringup/launch", sorted(glob("launch/*.py"))),
-        ("share/figop_bringup/config", sorted(glob("config/*.yaml"))),
+        ("share/figop_bringup/config", sorted(glob("config/*.*"))),
         ("share/figop_bringup/rviz", sorted(glob("rviz/*.rviz"))),
     ],
     zip_safe=True,

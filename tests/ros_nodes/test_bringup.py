@@ -97,8 +97,42 @@ def test_launch_files_install_nothing(path):
         n.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for n in (a.name for a in node.names)
     }
     names |= {(node.module or "").split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert names <= {"launch", "launch_ros", "pathlib"}
+    assert names <= {"launch", "launch_ros", "os", "pathlib"}
     assert "ExecuteProcess" not in path.read_text()
+
+
+@pytest.mark.parametrize("distro", ["humble", "jazzy", "kilted"])
+def test_nodes_with_pictures_get_memory_for_them(launch, monkeypatch, distro):
+    """By the variable that this ROS reads; who has a profile of their own keeps it."""
+    old, new = "FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"
+    monkeypatch.setenv("ROS_DISTRO", distro)
+    for name in (old, new):
+        monkeypatch.delenv(name, raising=False)
+    profile = {new if distro == "kilted" else old: str(BRINGUP / "config" / "fastdds.xml")}
+    assert Path(*profile.values()).is_file()
+
+    def given():
+        nodes = {p.name.split(".")[0]: of(launch(p), "LifecycleNode") for p in LAUNCHES}
+        return {(p, n.kwargs["name"]): env for p, made in nodes.items() for n in made
+                if (env := n.kwargs.get("additional_env"))}  # fmt: skip
+
+    with_pictures = [("camera", "figop_node"), ("image", "hand_tracker"), ("replay", "player")]
+    assert given() == dict.fromkeys(with_pictures, profile)
+    for name in (old, new):
+        with monkeypatch.context() as own:
+            own.setenv(name, "mine.xml")
+            assert given() == {}
+
+
+def test_the_profile_is_installed_and_has_room_for_two_large_pictures():
+    setup = (BRINGUP / "setup.py").read_text()
+    assert 'glob("config/*.*")' in setup
+    space = {"": "http://www.eprosima.com"}
+    tree = ET.parse(BRINGUP / "config" / "fastdds.xml").getroot()
+    assert int(tree.find(".//segment_size", space).text) >= 2 * 1920 * 1080 * 3
+    made = {e.text for e in tree.findall(".//transport_descriptor/transport_id", space)}
+    used = {e.text for e in tree.findall(".//userTransports/transport_id", space)}
+    assert made == used
 
 
 @pytest.mark.parametrize("path", LAUNCHES, ids=lambda p: p.name)

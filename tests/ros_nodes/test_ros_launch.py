@@ -57,7 +57,11 @@ def started(stage, entities, **given):
         stage.processes.append(
             subprocess.Popen(
                 [sys.executable, "-m", f"figop_ros.{about['executable']}", "--ros-args", *words],
-                env={**os.environ, "PYTHONPATH": os.pathsep.join((str(NODES), str(ROOT)))},
+                env={
+                    **os.environ,
+                    "PYTHONPATH": os.pathsep.join((str(NODES), str(ROOT))),
+                    **about.get("additional_env", {}),
+                },
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,

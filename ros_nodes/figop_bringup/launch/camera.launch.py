@@ -3,6 +3,7 @@
 ros2 launch figop_bringup camera.launch.py camera:=0 device:=raspberry-pi-5 rviz:=true
 """
 
+import os
 from pathlib import Path
 
 from launch import LaunchDescription
@@ -13,6 +14,10 @@ from launch_ros.actions import LifecycleNode, Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 HERE = Path(__file__).resolve().parent.parent
+#: Fast DDS's memory for pictures, unless the user has a profile; the first name is that of Humble and Jazzy
+NAMES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
+NAME = NAMES[os.environ.get("ROS_DISTRO") not in ("humble", "jazzy")]
+PICTURES = {} if any(os.environ.get(n) for n in NAMES) else {NAME: str(HERE / "config" / "fastdds.xml")}
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -32,6 +37,7 @@ def generate_launch_description() -> LaunchDescription:
                 name="figop_node",
                 namespace=LaunchConfiguration("namespace"),
                 output="screen",
+                additional_env=PICTURES,
                 parameters=[
                     config,
                     {

@@ -3,6 +3,7 @@
 ros2 launch figop_bringup image.launch.py image:=/camera/image_raw camera_info:=/camera/camera_info
 """
 
+import os
 from pathlib import Path
 
 from launch import LaunchDescription
@@ -12,6 +13,10 @@ from launch_ros.actions import LifecycleNode
 from launch_ros.parameter_descriptions import ParameterValue
 
 HERE = Path(__file__).resolve().parent.parent
+#: Fast DDS's memory for pictures, unless the user has a profile; the first name is that of Humble and Jazzy
+NAMES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
+NAME = NAMES[os.environ.get("ROS_DISTRO") not in ("humble", "jazzy")]
+PICTURES = {} if any(os.environ.get(n) for n in NAMES) else {NAME: str(HERE / "config" / "fastdds.xml")}
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -26,6 +31,7 @@ def generate_launch_description() -> LaunchDescription:
             name=executable,
             namespace=LaunchConfiguration("namespace"),
             output="screen",
+            additional_env=PICTURES if executable == "hand_tracker" else {},
             parameters=[config, {**common, **parameters}],
             remappings=remappings,
         )

@@ -4,6 +4,7 @@ ros2 launch figop_bringup replay.launch.py file:=session.npz
 ros2 launch figop_bringup replay.launch.py file:=my_bag hands:=/figop/hand_tracker/hands
 """
 
+import os
 from pathlib import Path
 
 from launch import LaunchDescription
@@ -15,6 +16,10 @@ from launch_ros.actions import LifecycleNode
 from launch_ros.parameter_descriptions import ParameterValue
 
 HERE = Path(__file__).resolve().parent.parent
+#: Fast DDS's memory for pictures, unless the user has a profile; the first name is that of Humble and Jazzy
+NAMES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
+NAME = NAMES[os.environ.get("ROS_DISTRO") not in ("humble", "jazzy")]
+PICTURES = {} if any(os.environ.get(n) for n in NAMES) else {NAME: str(HERE / "config" / "fastdds.xml")}
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -25,6 +30,7 @@ def generate_launch_description() -> LaunchDescription:
     player = LifecycleNode(
         executable="player",
         name="player",
+        additional_env=PICTURES,
         parameters=[
             config,
             {

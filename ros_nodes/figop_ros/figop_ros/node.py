@@ -15,6 +15,7 @@ from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 
 from edge.errors import FigopError
+from figop_ros.arrivals import Arrivals
 from figop_ros.compat import resolved
 from figop_ros.health import Health
 from figop_ros.parameters import COMMON, Setting, Settings
@@ -44,7 +45,8 @@ class FigopNode(LifecycleNode):
         super().__init__(name, **options)
         self.state = "unconfigured"
         self.health = Health()
-        self.watch = QosWatch(self)
+        self.arrivals = Arrivals(self)
+        self.watch = QosWatch(self, self.arrivals.lost)
         self.worker: Worker[Any] | None = None
         self._outputs: dict[str, Any] = {}
         self._inputs: dict[str, Any] = {}
@@ -113,9 +115,15 @@ class FigopNode(LifecycleNode):
         """Subscribe to `key` (relative name, unless `topic` is told) with the QoS of qos.KEY (or of `settings`)."""
         named = settings or key
         events = self.watch.subscription_events(key)
-        made = self.create_subscription(kind, topic or key, callback, profile(self.p, named), event_callbacks=events)
+
+        def came(message: Any) -> None:
+            self.arrivals.came(key)
+            callback(message)
+
+        made = self.create_subscription(kind, topic or key, came, profile(self.p, named), event_callbacks=events)
         self._inputs[key] = made
         self.watch.watch(key, made, named, False)
+        self.arrivals.watch(key, made, kind)
         return made
 
     def publish(self, key: str, message: Any) -> None:
@@ -231,6 +239,7 @@ class FigopNode(LifecycleNode):
     def _stop(self) -> None:
         for key, subscription in self._inputs.items():
             self.watch.forget(key)
+            self.arrivals.forget(key)
             self.destroy_subscription(subscription)
         self._inputs = {}
         if self.worker is not None:
@@ -265,7 +274,7 @@ class FigopNode(LifecycleNode):
     def diagnose(self) -> DiagnosticArray:
         """The node's health as it is published."""
         since, sentence = self._trouble
-        sentences = self.watch.sentences() + self.faults()
+        sentences = self.watch.sentences() + self.arrivals.sentences() + self.faults()
         if sentence and time.monotonic() - since < TROUBLE_S:
             sentences.append(sentence)
         dropped = self.health.counts["dropped_late"] + (self.worker.dropped if self.worker is not None else 0)

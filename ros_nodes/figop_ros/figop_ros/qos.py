@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
@@ -24,8 +24,9 @@ def profile(values: Mapping[str, Any], topic: str) -> QoSProfile:
 class QosWatch:
     """Registers for incompatible-QoS events, and says which two ends do not meet and which parameter to change."""
 
-    def __init__(self, node: Any) -> None:
-        self._node = node
+    def __init__(self, node: Any, lost: Callable[[str, int], None] = lambda key, many: None) -> None:
+        """`lost` is told the key of a subscription and how many messages the middleware lost on their way to it."""
+        self._node, self._lost = node, lost
         self._ends: dict[str, tuple[Any, str, bool]] = {}
         self._flagged: set[str] = set()
 
@@ -35,7 +36,10 @@ class QosWatch:
 
     def subscription_events(self, key: str) -> Any:
         """Callbacks for the subscription of this key."""
-        return SubscriptionEventCallbacks(incompatible_qos=lambda info: self._flagged.add(key))
+        return SubscriptionEventCallbacks(
+            incompatible_qos=lambda info: self._flagged.add(key),
+            message_lost=lambda info: self._lost(key, int(info.total_count_change)),
+        )
 
     def watch(self, key: str, endpoint: Any, settings: str, publishes: bool) -> None:
         """Remember the endpoint that the events are about; its parameters are qos.SETTINGS.*"""
