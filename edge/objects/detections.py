@@ -83,6 +83,16 @@ def checked(label: Any, box: Any, score: Any, size: Any = None) -> Detection:
     return Detection(name_of(label), edges, float(sure))
 
 
+def read_labels(path: str | Path) -> dict[int, str]:
+    """Names of classes by number, from a file of one name a line. Raises SourceError."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise SourceError(f"The labels {path} cannot be read: {why}.") from error
+    return {i: line.strip() for i, line in enumerate(text.splitlines()) if line.strip()}
+
+
 class DetectionFile:
     """Detections from a JSON-lines file. Raises SourceError naming the line that cannot be read."""
 

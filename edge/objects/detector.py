@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import BundleError, SourceError
-from edge.objects.detections import Detection, Detections
+from edge.objects.detections import Detection, Detections, read_labels
 from edge.objects.event import name_of
 from edge.runtime.session import TensorSpec
 
@@ -110,12 +110,7 @@ def _size(metadata: dict[str, str]) -> tuple[int, int]:
 
 def _names(metadata: dict[str, str], labels: str | Path | None, model: str | Path) -> dict[int, str]:
     if labels is not None:
-        try:
-            text = Path(labels).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            why = getattr(error, "strerror", None) or "not UTF-8 text"
-            raise SourceError(f"The labels {labels} cannot be read: {why}.") from error
-        return {i: line.strip() for i, line in enumerate(text.splitlines()) if line.strip()}
+        return read_labels(labels)
     try:
         names = ast.literal_eval(metadata.get("names", ""))
         rows = names.items() if isinstance(names, dict) else enumerate(names)

@@ -64,8 +64,9 @@ def main() -> None:
             raise SystemExit(f"This environment has no {module}; install it: pip install '{wheel}'.")
     if shutil.which("cmake") is None:
         raise SystemExit("Building messages needs cmake and a C++ compiler, found no cmake.")
-    for package in (HERE / "tf2_msgs", HERE.parent / "figop_msgs"):
-        if package.name == "tf2_msgs" and importlib.util.find_spec("tf2_msgs") and not _stamp(package).is_file():
+    for package in (HERE / "tf2_msgs", HERE / "vision_msgs", HERE.parent / "figop_msgs"):
+        ours = package.name == "figop_msgs"
+        if not ours and importlib.util.find_spec(package.name) and not _stamp(package).is_file():
             continue  # somebody else's, whole
         made = digest(package)
         if _stamp(package).is_file() and _stamp(package).read_text() == made:

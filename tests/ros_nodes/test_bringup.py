@@ -3,6 +3,8 @@
 import ast
 import importlib.util
 import re
+import shutil
+import subprocess
 import sys
 import types
 import xml.etree.ElementTree as ET
@@ -124,9 +126,14 @@ def test_nodes_with_pictures_get_memory_for_them(launch, monkeypatch, distro):
             assert given() == {}
 
 
-def test_the_profile_is_installed_and_has_room_for_two_large_pictures():
-    setup = (BRINGUP / "setup.py").read_text()
-    assert 'glob("config/*.*")' in setup
+def test_everything_is_installed_and_the_profile_has_room_for_two_large_pictures(tmp_path):
+    pytest.importorskip("setuptools")
+    copy = shutil.copytree(BRINGUP, tmp_path / "package")
+    call = [sys.executable, "setup.py", "--quiet", "install_data", "--install-dir", str(tmp_path / "to")]
+    subprocess.run(call, cwd=copy, check=True, capture_output=True)
+    share = tmp_path / "to" / "share" / "figop_bringup"
+    for folder in ("launch", "config", "rviz"):
+        assert {p.name for p in (share / folder).iterdir()} == {p.name for p in (BRINGUP / folder).glob("*.*")}, folder
     space = {"": "http://www.eprosima.com"}
     tree = ET.parse(BRINGUP / "config" / "fastdds.xml").getroot()
     assert int(tree.find(".//segment_size", space).text) >= 2 * 1920 * 1080 * 3

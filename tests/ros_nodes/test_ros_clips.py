@@ -2,17 +2,25 @@
 
 import threading
 
+import cv2
 import pytest
 from figop_msgs.action import CaptionClip
 from rclpy.action import ActionClient
+from std_msgs.msg import Header
 
+from edge.errors import RuntimeUnavailable
 from edge.events import Caption
+from edge.hands.networks import locate_networks
 from edge.pipeline import Captioner
+from edge.sources import open_source
 from figop_ros import clips
 from figop_ros.captioner import CaptionerNode
 from figop_ros.clips import ClipRequest, caption_clip
+from figop_ros.conversions import to_hand_frame, to_time
+from figop_ros.images import from_rgb
 from tests.ros_nodes.frames import golden
-from tests.ros_nodes.stage import DEADLINE, GOLDEN, wait_for
+from tests.ros_nodes.stage import DEADLINE, GOLDEN, ROOT, wait_for
+from tests.ros_nodes.test_ros_replay import bag_of
 
 
 def finals(name):
@@ -49,6 +57,44 @@ def test_a_recording(stage):
     assert [c.text for c in said if c.final] == finals("egocentric")
     assert any(not c.final for c in said)
     assert [f.frames for f in told] == sorted(f.frames for f in told)
+
+
+def test_a_bag_of_hand_frames(stage, tmp_path):
+    """By the type of what it holds; the same captions as of the recording."""
+    pytest.importorskip("rosbags")
+    recording = golden("egocentric")
+    messages = [("/t", to_hand_frame(f, view="egocentric")) for f in recording.frames()]
+    bag = bag_of(tmp_path / "bag", {"/t": "figop_msgs/msg/HandFrame", "/s": "std_msgs/msg/String"}, messages)
+    stage.make(CaptionerNode)
+    result = result_of(send(stage, CaptionClip.Goal(path=str(bag))))
+    assert result.success, result.message
+    assert [c.text for c in result.captions] == finals("egocentric")
+
+
+@pytest.mark.parametrize("kind", ["video", "bag"])
+def test_pictures_of_a_video_and_of_a_bag(stage, tmp_path, kind):
+    try:
+        locate_networks()
+    except RuntimeUnavailable as error:
+        pytest.skip(str(error))
+    shown = [item for item, _ in zip(open_source(ROOT / "edge" / "assets" / "demo.webm"), range(6), strict=False)]
+    if kind == "video":
+        path = tmp_path / "clip.avi"
+        height, width = shown[0].rgb.shape[:2]
+        film = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 30.0, (width, height))
+        for item in shown:
+            film.write(item.rgb[..., ::-1].copy())
+        film.release()
+    else:
+        pytest.importorskip("rosbags")
+        messages = [("/cam", from_rgb(i.rgb, Header(stamp=to_time(i.t_ns)))) for i in shown]
+        path = bag_of(tmp_path / "bag", {"/cam": "sensor_msgs/msg/Image"}, messages)
+    stage.make(CaptionerNode)
+    told = []
+    result = result_of(send(stage, CaptionClip.Goal(path=str(path)), lambda m: told.append(m.feedback)))
+    assert result.success, result.message
+    assert result.frames == len(shown)
+    wait_for(lambda: told and told[-1].progress == 1.0)
 
 
 @pytest.mark.parametrize(

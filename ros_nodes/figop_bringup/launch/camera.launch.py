@@ -30,6 +30,8 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument("camera", default_value="0", description="number or device path"),
             DeclareLaunchArgument("view", default_value="facing", description="facing or egocentric"),
             DeclareLaunchArgument("mirrored", default_value="false", description="the pictures are a selfie view"),
+            DeclareLaunchArgument("objects", default_value="/detections", description="topic of a detector"),
+            DeclareLaunchArgument("objects_from", default_value="none", description="figop_msgs or vision_msgs"),
             DeclareLaunchArgument("rviz", default_value="false"),
             LifecycleNode(
                 package="figop_ros",
@@ -46,8 +48,10 @@ def generate_launch_description() -> LaunchDescription:
                         "input.camera": ParameterValue(LaunchConfiguration("camera"), value_type=str),
                         "camera.view": ParameterValue(LaunchConfiguration("view"), value_type=str),
                         "camera.mirrored": ParameterValue(LaunchConfiguration("mirrored"), value_type=bool),
+                        "objects.from": ParameterValue(LaunchConfiguration("objects_from"), value_type=str),
                     },
                 ],
+                remappings=[("objects", LaunchConfiguration("objects"))],
             ),
             Node(
                 package="rviz2",

@@ -48,6 +48,8 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument("input", default_value="image", description="image or compressed"),
             DeclareLaunchArgument("view", default_value="facing", description="facing or egocentric"),
             DeclareLaunchArgument("mirrored", default_value="false", description="the pictures are a selfie view"),
+            DeclareLaunchArgument("objects", default_value="/detections", description="topic of a detector"),
+            DeclareLaunchArgument("objects_from", default_value="none", description="figop_msgs or vision_msgs"),
             DeclareLaunchArgument("use_sim_time", default_value="false"),
             node(
                 "hand_tracker",
@@ -66,6 +68,10 @@ def generate_launch_description() -> LaunchDescription:
             ),
             node("figop_buffer", hands),
             node("micro_gesture", hands),
-            node("captioner", [*hands, ("units", "figop_buffer/units")]),
+            node(
+                "captioner",
+                [*hands, ("units", "figop_buffer/units"), ("objects", LaunchConfiguration("objects"))],
+                **{"objects.from": ParameterValue(LaunchConfiguration("objects_from"), value_type=str)},
+            ),
         ]
     )

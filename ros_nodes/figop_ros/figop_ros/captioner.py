@@ -7,6 +7,7 @@ from typing import Any
 from figop_msgs.msg import FigopUnit
 from figop_msgs.srv import SetCaptionStyle
 from rclpy.parameter import Parameter
+from std_msgs.msg import Header
 
 from edge.errors import FigopError
 from edge.language.resource import load as load_language
@@ -14,6 +15,7 @@ from edge.narrator import DETAILS, STYLES
 from edge.pipeline import Captioner
 from figop_ros.clips import ClipServer
 from figop_ros.main import run
+from figop_ros.objects import OBJECTS, ObjectInput
 from figop_ros.outputs import WORDING, Speech
 from figop_ros.parameters import Setting, qos_settings
 from figop_ros.stream import BACKLOG, STREAM, StreamNode
@@ -27,6 +29,7 @@ class CaptionerNode(StreamNode):
         *STREAM,
         Setting("input.from", "hands", "what to listen to: hand frames, or whole units", choices=("hands", "units")),
         *WORDING,
+        *OBJECTS,
         *qos_settings("units", "reliable", 10),
         *Speech.CAPTIONS,
     )
@@ -35,13 +38,16 @@ class CaptionerNode(StreamNode):
         super().__init__("captioner", **options)
         self._style = self.create_service(SetCaptionStyle, "~/set_caption_style", self._set_style)
         self._clips = ClipServer(self)
+        self._things = ObjectInput(self)
 
     def configure(self) -> None:
         load_language(self.p["caption.language"])
+        self._things.configure()
         super().configure()
         self.speech = Speech(self, captions=True)
 
     def activate(self) -> None:
+        self._things.activate()
         if self.p["input.from"] == "hands":
             super().activate()
             return
@@ -53,6 +59,17 @@ class CaptionerNode(StreamNode):
         captioner = super()._open(view, mirrored)
         self._tokens = TokenReader(captioner)
         return captioner
+
+    def beside(self, captioner: Captioner, view: str, mirrored: bool) -> Any:
+        return self._things.beside(captioner, view, mirrored, "")
+
+    def heard(self, frames: list[Any], unit: Any, header: Header, arrived_ns: int) -> None:
+        for frame in frames:
+            self._things.saw(frame)
+        super().heard(frames, unit, header, arrived_ns)
+
+    def faults(self) -> list[str]:
+        return self._things.faults()
 
     def units_closed(self, frame_id: str, arrived_ns: int) -> None:
         captioner = self.need_captioner()

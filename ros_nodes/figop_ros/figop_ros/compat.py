@@ -16,7 +16,19 @@ try:  # part of every ROS installation; the wheels lack it
 except ImportError:
     TFMessage = None
 
-__all__ = ["PublisherEventCallbacks", "SubscriptionEventCallbacks", "TFMessage", "finished", "resolved"]
+try:  # a package of its own
+    from vision_msgs.msg import Detection2DArray
+except ImportError:
+    Detection2DArray = None
+
+__all__ = [
+    "Detection2DArray",
+    "PublisherEventCallbacks",
+    "SubscriptionEventCallbacks",
+    "TFMessage",
+    "finished",
+    "resolved",
+]
 
 #: seconds that an executor rests at each look at something that is awaited
 LOOK_S = 0.003

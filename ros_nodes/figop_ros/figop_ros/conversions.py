@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import array
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
+from figop_msgs.msg import Detection as DetectionMsg
+from figop_msgs.msg import Detections as DetectionsMsg
 from figop_msgs.msg import FigopUnit, FingerCaption, GestureEvent, HandLandmarks, StageTimes
 from figop_msgs.msg import FingerEvent as FingerEventMsg
 from figop_msgs.msg import HandFrame as HandFrameMsg
+from figop_msgs.msg import ObjectEvent as ObjectEventMsg
 from std_msgs.msg import Header
 
 from edge.errors import SourceError
 from edge.events import Caption, Event, GestureEnd, GestureStart
 from edge.figop import Unit
 from edge.hands.frame import VIEWS, HandFrame
+from edge.objects.detections import Detections, checked
+from edge.objects.event import ObjectEvent
 from edge.score import FingerEvent
 from figop_ros.tokens import LAYOUTS, STUDENT_SIZE, Tokens
 
 _SECOND = 1_000_000_000
+_EDGES = ("left", "top", "right", "bottom")
 _NONE = np.zeros((2, 0, 0), np.float32)
 
 
@@ -157,6 +164,72 @@ def from_finger_event(msg: FingerEventMsg) -> FingerEvent:
     )
 
 
+def to_object_event(event: ObjectEvent) -> ObjectEventMsg:
+    """An ObjectEvent as a message."""
+    return ObjectEventMsg(
+        hand=event.hand,
+        verb=event.verb,
+        object=event.object,
+        grasp=event.grasp,
+        direction=event.direction,
+        t_start=float(event.start),
+        t_end=float(event.end),
+        confidence=float(event.confidence),
+    )
+
+
+def from_object_event(msg: ObjectEventMsg) -> ObjectEvent:
+    """A message as an ObjectEvent."""
+    return ObjectEvent(msg.hand, msg.verb, msg.object, msg.grasp, msg.direction, msg.t_start, msg.t_end, msg.confidence)
+
+
+def to_detections(seen: Detections, frame_id: str = "") -> DetectionsMsg:
+    """Detections as a message."""
+    objects = [
+        DetectionMsg(label=d.label, score=float(d.score), **dict(zip(_EDGES, map(float, d.box), strict=True)))
+        for d in seen.objects
+    ]
+    return DetectionsMsg(header=Header(stamp=to_time(seen.t_ns), frame_id=frame_id), objects=objects)
+
+
+def from_detections(msg: DetectionsMsg) -> Detections:
+    """A message as Detections. Raises SourceError for boxes that are none."""
+    rows = [(d.label, [getattr(d, n) for n in _EDGES], d.score) for d in msg.objects]
+    return _checked(msg.header.stamp, rows, None)
+
+
+def from_vision(msg: Any, size: tuple[int, int], names: Mapping[int, str]) -> Detections:
+    """A vision_msgs/Detection2DArray as Detections: of each thing its likeliest class.
+
+    size: the picture's width and height in pixels; names: of classes that are told by number. Raises SourceError.
+    """
+    rows = []
+    for one in msg.detections:
+        best = max((r.hypothesis for r in one.results), key=lambda h: h.score, default=None)
+        label, score = (best.class_id, best.score) if best is not None else ("thing", 1.0)
+        if label.isdigit():
+            label = names.get(int(label), label)
+        rows.append((label, _edges(one.bbox), score))
+    return _checked(msg.header.stamp, rows, size)
+
+
+def _edges(box: Any) -> list[float]:
+    """Left, top, right, bottom of a box that may be turned about its centre, pixels."""
+    x, y, turn = box.center.position.x, box.center.position.y, box.center.theta
+    c, s = abs(math.cos(turn)), abs(math.sin(turn))
+    wide, high = (c * box.size_x + s * box.size_y) / 2, (s * box.size_x + c * box.size_y) / 2
+    return [x - wide, y - high, x + wide, y + high]
+
+
+def _checked(stamp: Time, rows: Sequence[tuple[str, list[float], float]], size: Any) -> Detections:
+    try:
+        # float32 on the wire may lie a hair above 1
+        objects = tuple(checked(label, box, min(float(score), 1.0), size) for label, box, score in rows)
+    except ValueError as error:
+        raise SourceError(f"Detections were left out: {error}.") from None
+    return Detections(from_time(stamp), objects)
+
+
 def to_gesture(event: GestureStart, header: Header, stages: StageTimes) -> GestureEvent:
     """GestureStart or GestureEnd as a message."""
     return GestureEvent(
@@ -189,6 +262,7 @@ def to_caption(
         header=header,
         text=event.text,
         score=[to_finger_event(e) for e in event.score],
+        objects=[to_object_event(e) for e in event.objects],
         language=language,
         style=style,
         detail=detail,
@@ -199,7 +273,12 @@ def to_caption(
 
 def from_caption(msg: FingerCaption) -> Caption:
     """A message as a Caption."""
-    return Caption(**_uncommon(msg), text=msg.text, score=tuple(from_finger_event(e) for e in msg.score))
+    return Caption(
+        **_uncommon(msg),
+        text=msg.text,
+        score=tuple(from_finger_event(e) for e in msg.score),
+        objects=tuple(from_object_event(e) for e in msg.objects),
+    )
 
 
 def _common(event: Event) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from figop_ros.hand_tracker import HandTrackerNode
 from figop_ros.headset import HeadsetNode
 from figop_ros.micro_gesture import MicroGesture
 from figop_ros.node import FigopNode
+from figop_ros.objects import OBJECTS
 from figop_ros.outputs import HAND_SETTINGS, WORDING
 from figop_ros.parameters import COMMON, Setting
 from figop_ros.pictures import PICTURES, TRACKER
@@ -41,6 +42,7 @@ SHARED: dict[str, tuple[Setting, ...]] = {
     "tracker": TRACKER,
     "hands out": HAND_SETTINGS,
     "wording": WORDING,
+    "things": OBJECTS,
 }
 
 

@@ -13,6 +13,7 @@ from figop_ros.clips import ClipServer
 from figop_ros.gestures import GESTURES, GestureServer, bundle_of
 from figop_ros.images import Rgb
 from figop_ros.main import run
+from figop_ros.objects import OBJECTS, ObjectInput
 from figop_ros.outputs import HAND_SETTINGS, WORDING, HandOutput, Speech, apply_wording
 from figop_ros.parameters import Setting, qos_settings
 from figop_ros.pictures import PICTURES, TRACKER, PictureNode
@@ -28,6 +29,7 @@ class FigopOneNode(PictureNode):
         Setting("bundle", "figop-base", "what captions: the name of a shipped bundle, a folder, or a .figop file"),
         *GESTURES,
         *WORDING,
+        *OBJECTS,
         *HAND_SETTINGS,
         *qos_settings("units", "reliable", 10),
         *Speech.GESTURES,
@@ -42,11 +44,13 @@ class FigopOneNode(PictureNode):
         self.captioner: Captioner | None = None
         self._clips = ClipServer(self)
         self._own = GestureServer(self, self._use)
+        self._things = ObjectInput(self)
         self._next: Path | None = None
 
     def configure(self) -> None:
         super().configure()
         self._next = None
+        self._things.configure()
         self._own.bundle = bundle_of(self.p["bundle"], self.p["gestures.file"])
         self._open(self._own.bundle, None)
         self.hands = HandOutput(self)
@@ -65,7 +69,15 @@ class FigopOneNode(PictureNode):
             style=p["caption.style"],
             detail=p["caption.detail"],
         )
+        self._pushed = self._things.beside(self.captioner, p["camera.view"], p["camera.mirrored"])
         self.tokens = TokenReader(self.captioner)
+
+    def activate(self) -> None:
+        self._things.activate()
+        super().activate()
+
+    def faults(self) -> list[str]:
+        return self._things.faults()
 
     def _use(self, bundle: Path) -> None:
         """Read with this bundle from the next picture on, the tracker as it is; from any thread."""
@@ -97,12 +109,13 @@ class FigopOneNode(PictureNode):
             self._next = None
         cap = self.captioner
         apply_wording(cap, self.p)
-        events = cap.push(rgb, t_ns)
+        events = self._pushed.push(rgb, t_ns)
         frame = cap.last
         if events:
             self.speech.say(events, header, arrived_ns, cap)
         if frame is None or frame.t_ns != t_ns:  # dropped; the events have said why
             return
+        self._things.saw(frame)
         self._own.see(frame, self.p["camera.view"], self.p["camera.mirrored"])
         frame.stages_ms["image"] = decode_ms
         digest = cap.tracker.appearance_digest if cap.tracker is not None and frame.appearance is not None else ""
@@ -131,7 +144,7 @@ class FigopOneNode(PictureNode):
         if self.captioner is None:
             return
         now = self.now_ns()
-        self.speech.say(self.captioner.flush(), self.header, now, self.captioner)
+        self.speech.say(self._pushed.flush(), self.header, now, self.captioner)
         self._units(self.header, now)
 
 

@@ -266,7 +266,9 @@ class PolicyClient:
         self._note("tokens")
 
     def take_caption(self, message: FingerCaption) -> None:
-        """A caption."""
+        """A caption; what hands do with things is no motion of fingers, and not among the features."""
+        if message.source == "objects":
+            return
         self._state.caption, self._state.caption_number = message, _number(message.id)
         self._note("captions")
 

@@ -44,7 +44,7 @@ class StreamNode(FigopNode):
         self.bundle: str | Path = self.p["bundle"]
         self._next: Path | None = None
         self.prepare()
-        self.captioner: Captioner | None = self._open("facing", False)
+        self._take("facing", False)
 
     def prepare(self) -> None:
         """Before the bundle is opened: another one may be put in its place."""
@@ -74,6 +74,14 @@ class StreamNode(FigopNode):
     def jumped(self) -> None:
         if self.worker is not None:
             self.worker.call(self._renew)
+
+    def _take(self, view: str, mirrored: bool) -> None:
+        self.captioner: Captioner | None = self._open(view, mirrored)
+        self._pushed = self.beside(self.captioner, view, mirrored)
+
+    def beside(self, captioner: Captioner, view: str, mirrored: bool) -> Any:
+        """What frames are pushed into: the captioner, or what holds it."""
+        return captioner
 
     def _open(self, view: str, mirrored: bool) -> Captioner:
         p = self.p
@@ -113,7 +121,7 @@ class StreamNode(FigopNode):
         """Hand frames in order of time, and the unit that they came as, if they did."""
         assert self.captioner is not None
         for frame in frames:
-            events = self.captioner.push(frame)
+            events = self._pushed.push(frame)
             if events:
                 self.speech.say(events, header, arrived_ns, self.captioner)
             self.units_closed(header.frame_id, arrived_ns)
@@ -126,7 +134,7 @@ class StreamNode(FigopNode):
         if self.captioner is None:
             return
         now = self.now_ns()
-        self.speech.say(self.captioner.flush(), self._header, now, self.captioner)
+        self.speech.say(self._pushed.flush(), self._header, now, self.captioner)
         self.units_closed(self._header.frame_id, now)
 
     def restarted(self) -> None:
@@ -136,7 +144,7 @@ class StreamNode(FigopNode):
 
     def _renew(self) -> None:
         self.end_phrase()
-        self.captioner = self._open(*self.reading)
+        self._take(*self.reading)
 
     def adapt(self, message: HandFrameMsg) -> None:
         """Read the frames as their sender says that they are to be read; another way is another stream."""
