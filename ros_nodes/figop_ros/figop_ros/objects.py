@@ -51,7 +51,7 @@ class ObjectInput:
         self._names: dict[int, str] = {}
         self._size = (0, 0)
         self._newest: int | None = None
-        self._heard = time.monotonic()
+        self._topic, self._heard = "objects", time.monotonic()
 
     @property
     def kind(self) -> str:
@@ -73,7 +73,7 @@ class ObjectInput:
         self._newest, self._heard = None, time.monotonic()
         if self.kind != "none":
             kind = DetectionsMsg if self.kind == "figop_msgs" else compat.Detection2DArray
-            self._node.listen("objects", kind, self._arrived)
+            self._topic = compat.resolved(self._node.listen("objects", kind, self._arrived))
 
     def beside(self, captioner: Captioner, view: str, mirrored: bool, digest: str | None = None) -> Any:
         """What frames are pushed into: the captioner, or one around it that tells of things as well."""
@@ -101,7 +101,7 @@ class ObjectInput:
         silent = time.monotonic() - self._heard
         if self.kind == "none" or node.state != "active" or silent < SILENT_S:
             return []
-        name, wanted = node.topic_of("objects"), _TYPES[self.kind]
+        name, wanted = self._topic, _TYPES[self.kind]
         for end in node.get_publishers_info_by_topic(name):
             other = next((k for k, kind in _TYPES.items() if kind == end.topic_type and kind != wanted), None)
             if other:

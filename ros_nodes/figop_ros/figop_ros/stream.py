@@ -36,6 +36,7 @@ class StreamNode(FigopNode):
 
     SETTINGS = STREAM
     speech: Speech
+    captioner: Captioner | None = None
 
     def configure(self) -> None:
         self._key: tuple[str, bool] | None = None
@@ -62,8 +63,7 @@ class StreamNode(FigopNode):
         self.end_phrase()
 
     def cleanup(self) -> None:
-        if getattr(self, "captioner", None) is not None:
-            assert self.captioner is not None
+        if self.captioner is not None:
             self.captioner.close()
             self.captioner = None
 
@@ -76,8 +76,8 @@ class StreamNode(FigopNode):
             self.worker.call(self._renew)
 
     def _take(self, view: str, mirrored: bool) -> None:
-        self.captioner: Captioner | None = self._open(view, mirrored)
-        self._pushed = self.beside(self.captioner, view, mirrored)
+        opened = self._open(view, mirrored)
+        self.captioner, self._pushed = opened, self.beside(opened, view, mirrored)
 
     def beside(self, captioner: Captioner, view: str, mirrored: bool) -> Any:
         """What frames are pushed into: the captioner, or what holds it."""
