@@ -7,11 +7,13 @@ knuckle, frozen after one second, so that hand size drops out and real motion st
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from statistics import median
 
 import numpy as np
 
-from edge.hands.frame import LEFT, Array, HandFrame
+from edge.hands.frame import LEFT, RIGHT, Array, HandFrame
 from edge.skeleton import ANGLE_FROM, ANGLE_TO, INDEX_MCP, MIDDLE_MCP, PINKY_MCP, TIPS, WAY_FROM, WAY_TO
 
 #: seconds of visible hand after which its scale no longer changes
@@ -57,17 +59,6 @@ class Pose:
     place_from: str = ""
 
 
-def _angles(u: Array, v: Array) -> Array:
-    """Angle between rows of [N,3], degrees. atan2, never acos."""
-    (u0, u1, u2), (v0, v1, v2) = u.T, v.T
-    cross = np.empty_like(u)
-    cross[:, 0] = u1 * v2 - u2 * v1
-    cross[:, 1] = u2 * v0 - u0 * v2
-    cross[:, 2] = u0 * v1 - u1 * v0
-    sine = np.sqrt(np.einsum("ij,ij->i", cross, cross))
-    return np.asarray(np.degrees(np.arctan2(sine, np.einsum("ij,ij->i", u, v))))
-
-
 def square_pixels(landmarks: Array, image_size: tuple[int, int], mirrored: bool = False) -> Array:
     """Image fractions [..., 21, 3] in units of the image's width; a selfie's are flipped back, as its world is."""
     width, height = image_size
@@ -92,94 +83,128 @@ class HandScale:
             self._since = t
         if (t - self._since <= SCALE_FREEZE_S or not self._value) and length > 1e-6:
             self._samples = [*self._samples[-_SCALE_SAMPLES:], length]
-            self._value = float(np.median(self._samples))
+            self._value = median(self._samples)
         return self._value or 1.0
 
 
-class PoseReader:
-    """Reads one hand's poses; state = its two scales (world and image). One object per track.
+#: Differences of joints that a pose is measured by, as one product: where each way leads to and from. The ways that
+#: enclose the 19 angles (first, then second), thumb tip to the other tips, little to index knuckle.
+_TO = np.concatenate((WAY_TO[ANGLE_FROM], WAY_TO[ANGLE_TO], TIPS[1:], [INDEX_MCP]))
+_FROM = np.concatenate((WAY_FROM[ANGLE_FROM], WAY_FROM[ANGLE_TO], np.full(4, TIPS[0]), [PINKY_MCP]))
+_ANGLES = len(ANGLE_FROM)
+_GAPS = slice(2 * _ANGLES, 2 * _ANGLES + 4)
+_WAYS = np.zeros((21, len(_TO)), np.float32)
+_WAYS[_TO, np.arange(len(_TO))] += 1.0
+_WAYS[_FROM, np.arange(len(_TO))] -= 1.0
+_DEGREES = 180.0 / math.pi
+_UNKNOWN = [math.nan] * 4
 
-    `mirrored`: the image landmarks come from a selfie view and are flipped back; world landmarks are of the
-    real scene already.
+
+class PoseReader:
+    """Reads the poses of both hands in one pass; state = their scales (world, image, and image in place of world).
+
+    A hand whose track changes is another hand: its scales begin anew. `mirrored`: the image landmarks come from a
+    selfie view and are flipped back; world landmarks are of the real scene already.
     """
 
-    def __init__(self, slot: int, mirrored: bool = False) -> None:
-        self.slot = slot
+    def __init__(self, mirrored: bool = False) -> None:
         self.mirrored = mirrored
-        self._world_scale = HandScale()
-        self._image_scale = HandScale()
-        self._flat_scale = HandScale()
+        self._tracks = [-1, -1]
+        self._scales = [(HandScale(), HandScale(), HandScale()) for _ in range(2)]
 
-    def read(self, frame: HandFrame) -> Pose | None:
-        """The hand's pose in this frame, or None when it cannot be measured (absent or NaN)."""
-        image = self._image_points(frame)
-        world = frame.world[self.slot]
-        measured = bool(np.isfinite(world).all())
-        points = world if measured else image
-        if points is None:
-            return None
-        left = self.slot == LEFT
-        t = frame.t
-        points = points - points[0]
-        along = points[MIDDLE_MCP]
-        length = float(np.sqrt(along @ along))
-        if not (WORLD_PALM_M[0] < length < WORLD_PALM_M[1] if measured else length > IMAGE_PALM_LEAST):
-            return None
-        scale = (self._world_scale if measured else self._flat_scale).update(t, length)
-        axes = _palm_axes(points, left)
-        ways = points[WAY_TO] - points[WAY_FROM]
-        angles = _angles(ways[ANGLE_FROM], ways[ANGLE_TO])
-        bends = angles[:15].reshape(5, 3)
-        total = bends.sum(axis=1)
-        total[0] -= bends[0, 0]  # the thumb's CMC angle measures opposition, not bending
-        gap = points[TIPS[1:]] - points[TIPS[0]]
-        reach_image = np.full(4, np.nan, np.float32)
-        place = np.full(3, np.nan, np.float32)
-        place_from = ""
-        if image is not None:
-            flat = image[MIDDLE_MCP] - image[0]
-            image_scale = self._image_scale.update(t, float(np.sqrt(flat @ flat)))
-            tips = image[TIPS[1:], :2] - image[TIPS[0], :2]
-            reach_image = np.sqrt(np.einsum("ij,ij->i", tips, tips)) / image_scale
-            place[:2] = image[MIDDLE_MCP, :2] / image_scale
-            place_from = f"image {frame.image_size[0]}x{frame.image_size[1]}"
-        wrist = frame.wrist[self.slot]
-        if np.isfinite(wrist).all():
-            knuckle = (wrist + points[MIDDLE_MCP]) / scale
-            place[2] = knuckle[2]
-            if image is None:
-                place[:2] = knuckle[:2]
-                place_from = "wrist"
-        return Pose(
-            t=t,
-            bend=total,
-            joints_bend=bends,
-            spread=angles[15:],
-            local=points @ axes / scale,
-            reach=np.sqrt(np.einsum("ij,ij->i", gap, gap)) / scale,
-            reach_image=reach_image,
-            axes=axes,
-            place=place,
-            read_from="world" if measured else "image",
-            place_from=place_from,
-        )
+    def forget(self, slot: int) -> None:
+        """The next hand in this slot is another one."""
+        self._scales[slot] = (HandScale(), HandScale(), HandScale())
 
-    def _image_points(self, frame: HandFrame) -> Array | None:
-        """Image landmarks in units of image width, square pixels; z = 0 where the tracker gives none."""
-        points = square_pixels(frame.landmarks[self.slot], frame.image_size, self.mirrored)
-        if not np.isfinite(points[:, :2]).all():
-            return None
-        if not np.isfinite(points[:, 2]).all():
-            points = np.where([True, True, False], points, np.float32(0.0))
-        return points
+    def read(self, frame: HandFrame) -> tuple[Pose | None, Pose | None]:
+        """The poses of the left and the right hand; None where one cannot be measured (absent or NaN)."""
+        here = frame.present(LEFT), frame.present(RIGHT)
+        if not (here[LEFT] or here[RIGHT]):
+            return None, None
+        for slot in (LEFT, RIGHT):
+            if here[slot] and frame.track_id.item(slot) != self._tracks[slot]:
+                self._tracks[slot] = frame.track_id.item(slot)
+                self.forget(slot)
+        image = square_pixels(frame.landmarks, frame.image_size, self.mirrored)
+        measured = np.isfinite(frame.world).reshape(2, 63).all(axis=1).tolist()
+        finite = np.isfinite(image).all(axis=1).tolist()
+        flat = [x and y for x, y, _ in finite]
+        if not (finite[LEFT][2] and finite[RIGHT][2]):  # z = 0 where the tracker gives none
+            image = image.copy()
+            image[[not z for _, _, z in finite], :, 2] = 0.0
+        points = frame.world
+        if not all(measured):
+            points = points.copy()
+            for slot in (LEFT, RIGHT):
+                if not measured[slot]:
+                    points[slot] = image[slot] if flat[slot] else 0.0
+        points = points - points[:, :1]
+        ways = points.transpose(2, 0, 1).reshape(6, 21) @ _WAYS
+        # squares and products in double precision: there, sin^2 = 1 - cos^2 is exact enough near a straight finger
+        wide = ways.reshape(3, 2, -1).astype(np.float64)
+        squares = np.add.reduce(wide * wide)
+        one, other = wide[:, :, :_ANGLES], wide[:, :, _ANGLES : 2 * _ANGLES]
+        cosine = np.add.reduce(one * other)
+        sine = squares[:, :_ANGLES] * squares[:, _ANGLES : 2 * _ANGLES] - cosine * cosine
+        angles = np.arctan2(np.sqrt(np.maximum(sine, 0.0)), cosine) * _DEGREES
+        gaps = np.sqrt(squares[:, _GAPS])
+        middle = points[:, MIDDLE_MCP].tolist()
+        across = wide[:, :, -1].T.tolist()
+        poses: list[Pose | None] = [None, None]
+        for slot in (LEFT, RIGHT):
+            along = middle[slot]
+            length = math.hypot(*along)
+            least, most = WORLD_PALM_M if measured[slot] else (IMAGE_PALM_LEAST, math.inf)
+            if not (here[slot] and (measured[slot] or flat[slot]) and least < length < most):
+                continue
+            by_world, by_image, instead = self._scales[slot]
+            scale = (by_world if measured[slot] else instead).update(frame.t, length)
+            axes = _palm_axes(along, across[slot], slot == LEFT)
+            reach_image, place, place_from = _UNKNOWN, [math.nan] * 3, ""
+            if flat[slot]:
+                knuckle = image[slot, MIDDLE_MCP].tolist()
+                size = by_image.update(frame.t, math.dist(knuckle, image[slot, 0].tolist()))
+                thumb, *tips = image[slot, TIPS[0] :: 4, :2].tolist()
+                reach_image = [math.dist(tip, thumb) / size for tip in tips]
+                place[:2] = [knuckle[0] / size, knuckle[1] / size]
+                place_from = f"image {frame.image_size[0]}x{frame.image_size[1]}"
+            wrist = frame.wrist[slot].tolist()
+            if all(map(math.isfinite, wrist)):
+                metric = [(w + m) / scale for w, m in zip(wrist, along, strict=True)]
+                if not flat[slot]:
+                    place, place_from = metric, "wrist"
+                place[2] = metric[2]
+            bends = angles[slot, :15].reshape(5, 3)
+            total = np.add.reduce(bends, axis=1)
+            total[0] -= bends[0, 0]  # the thumb's CMC angle measures opposition, not bending
+            poses[slot] = Pose(
+                t=frame.t,
+                bend=total,
+                joints_bend=bends,
+                spread=angles[slot, 15:],
+                local=points[slot] @ (axes / scale).astype(np.float32),
+                reach=gaps[slot] / scale,
+                reach_image=np.array(reach_image),
+                axes=axes,
+                place=np.array(place),
+                read_from="world" if measured[slot] else "image",
+                place_from=place_from,
+            )
+        return poses[LEFT], poses[RIGHT]
 
 
-def _palm_axes(points: Array, left: bool) -> Array:
-    """`skeleton.palm_frame` for one hand with the wrist at the origin, without its broadcasting (hot path)."""
-    x = points[MIDDLE_MCP]
-    x = x / max(float(np.sqrt(x @ x)), 1e-9)
-    across = points[INDEX_MCP] - points[PINKY_MCP]
-    y = across - (across @ x) * x
-    y = y / max(float(np.sqrt(y @ y)), 1e-9)
-    z = np.array([x[1] * y[2] - x[2] * y[1], x[2] * y[0] - x[0] * y[2], x[0] * y[1] - x[1] * y[0]], x.dtype)
-    return np.stack((x, y, z if left else -z), axis=-1)
+def _palm_axes(along: list[float], across: list[float], left: bool) -> Array:
+    """`skeleton.palm_frame` of one hand in plain numbers: wrist -> middle knuckle, little -> index knuckle."""
+    size = max(math.hypot(*along), 1e-9)
+    a, b, c = (v / size for v in along)
+    d, e, f = across
+    dot = d * a + e * b + f * c
+    d, e, f = d - dot * a, e - dot * b, f - dot * c
+    size = max(math.hypot(d, e, f), 1e-9)
+    d, e, f = d / size, e / size, f / size
+    sign = 1.0 if left else -1.0
+    return np.array((
+        (a, d, sign * (b * f - c * e)),
+        (b, e, sign * (c * d - a * f)),
+        (c, f, sign * (a * e - b * d)),
+    ))  # fmt: skip

@@ -10,7 +10,9 @@ training: arrays carry any leading axes [..., 2 hands].
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,14 +43,48 @@ _ZOOM_SHARE = np.float32(0.1)
 #: features beyond this are tracker failures
 _LIMIT = np.float32(6.0)
 
-#: of the skeleton's directions: the bones beyond the knuckles
-_BONES = np.arange(20).reshape(5, 4)[:, 1:]
-_KNUCKLES = CHAINS[:, 0]
-_MIDDLE = np.array([0, INDEX_MCP, MIDDLE_MCP, PINKY_MCP])
-_ZERO = np.float32(0.0)
+#: how near the hands are to each other is told in this unit, 1 / palm lengths
+_NEAR = np.float32(0.3)
 
 
-def _dot(u: Array, v: Array) -> Array:
+def _sums(rows: list[dict[int, float]]) -> Array:
+    """Weights [rows,21] of joints."""
+    out = np.zeros((len(rows), 21), np.float32)
+    for k, row in enumerate(rows):
+        out[k, list(row)] = list(row.values())
+    return out
+
+
+def _ways(to: Iterable[int], start: Iterable[int]) -> list[dict[int, float]]:
+    """What leads from joints to joints; nothing from a joint to itself."""
+    return [{a: -1.0, z: 1.0} if a != z else {} for z, a in zip(to, start, strict=True)]
+
+
+_PALM = dict.fromkeys((0, INDEX_MCP, MIDDLE_MCP, PINKY_MCP), 0.25)
+_TIPS = TIPS.tolist()
+#: All ways of a hand as one product with its joints: those that enclose the angles (first, second), thumb tip to every
+#: tip, middle of the palm to every tip, near end of every bone beyond the knuckles to the thumb tip and to its far end,
+#: wrist to the middle of the palm.
+_ANGLES = len(ANGLE_FROM)
+_WAYS = _sums(
+    _ways(WAY_TO[ANGLE_FROM].tolist(), WAY_FROM[ANGLE_FROM].tolist())
+    + _ways(WAY_TO[ANGLE_TO].tolist(), WAY_FROM[ANGLE_TO].tolist())
+    + _ways(_TIPS, _TIPS[:1] * 5)
+    + [{tip: 1.0} | dict.fromkeys(_PALM, -0.25) for tip in _TIPS]
+    + _ways(_TIPS[:1] * 15, CHAINS[:, :3].ravel().tolist())
+    + _ways(CHAINS[:, 1:].ravel().tolist(), CHAINS[:, :3].ravel().tolist())
+    + [_PALM]
+)
+_GAPS = slice(2 * _ANGLES, 2 * _ANGLES + 5)
+_THUMB = slice(_GAPS.stop + 5, _GAPS.stop + 20)
+_BONES = slice(_THUMB.stop, _THUMB.stop + 15)
+#: of the image: thumb tip to every tip, knuckles to tips
+_FLAT = _sums(_ways(_TIPS, _TIPS[:1] * 5) + _ways(_TIPS, CHAINS[:, 0].tolist()))
+_ZERO, _ONE = np.float32(0.0), np.float32(1.0)
+_YZX, _ZXY = np.array([1, 2, 0]), np.array([2, 0, 1])
+
+
+def _dot(u: NDArray[Any], v: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(np.einsum("...i,...i->...", u, v))
 
 
@@ -57,36 +93,24 @@ def _length(v: Array) -> Array:
 
 
 def _cross(u: Array, v: Array) -> Array:
-    return np.stack(
-        (
-            u[..., 1] * v[..., 2] - u[..., 2] * v[..., 1],
-            u[..., 2] * v[..., 0] - u[..., 0] * v[..., 2],
-            u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0],
-        ),
-        axis=-1,
-    )
-
-
-def _angle(u: Array, v: Array) -> Array:
-    """Radians between unit vectors (or zeros): half-angles by atan2, never acos; exact near straight and folded."""
-    return np.asarray(np.float32(2.0) * np.arctan2(_length(u - v), _length(u + v)))
-
-
-def _unit(v: Array) -> Array:
-    return np.asarray(v / np.maximum(_length(v), np.float32(1e-6))[..., None])
+    return np.asarray(u.take(_YZX, -1) * v.take(_ZXY, -1) - u.take(_ZXY, -1) * v.take(_YZX, -1))
 
 
 _SIDES = np.array([1.0, -1.0], np.float32)[:, None, None]
+_LEAST = np.float32(1e-6)
 
 
 def palm_axes(points: Array) -> Array:
     """`skeleton.palm_frame` of points [...,2,K,21,3], wrist at the origin, left hand first: [...,2,K,3,3]."""
+    out = np.empty((*points.shape[:-2], 3, 3), points.dtype)
     x = points[..., MIDDLE_MCP, :]
-    x = x / np.maximum(_length(x), 1e-6)[..., None]
+    x = x / np.maximum(_length(x), _LEAST)[..., None]
     across = points[..., INDEX_MCP, :] - points[..., PINKY_MCP, :]
     y = across - _dot(across, x)[..., None] * x
-    y = y / np.maximum(_length(y), 1e-6)[..., None]
-    return np.stack((x, y, _cross(x, y) * _SIDES), axis=-1)
+    y /= np.maximum(_length(y), _LEAST)[..., None]
+    out[..., 0], out[..., 1] = x, y
+    np.multiply(_cross(x, y), _SIDES, out=out[..., 2])
+    return out
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,27 +149,32 @@ def geometry(
 ) -> Geometry:
     """World [...,2,21,3], image [...,2,21,3] (square pixels), wrist [...,2,3]; view = `PERSON_AXES` [..., 3];
     score [...,2]: the tracker's presence."""
+    known = np.isfinite(image)
     has_world = np.isfinite(world).all(axis=(-1, -2)) & present
-    has_image = np.isfinite(image[..., :2]).all(axis=(-1, -2)) & present
+    has_image = known[..., :2].all(axis=(-1, -2)) & present
     has_wrist = np.isfinite(wrist).all(axis=-1) & present
-    seen = present & (has_world | has_image)
-    image = np.where(np.isfinite(image), image, _ZERO)
-    world = np.where(has_world[..., None, None], world, _ZERO)
-    shown = image - image[..., :1, :]
-    first = np.where(has_world[..., None, None], world - world[..., :1, :], shown)
-    points = np.stack((first, shown), axis=-3)
+    seen = has_world | has_image
+    if not known.all():
+        image = np.where(known, image, _ZERO)
+    points = np.empty((*image.shape[:-2], 2, *image.shape[-2:]), np.float32)
+    first, shown = points[..., 0, :, :], points[..., 1, :, :]
+    np.subtract(image, image[..., :1, :], out=shown)
+    if has_world.all():
+        np.subtract(world, world[..., :1, :], out=first)
+    else:
+        first[...] = np.where(has_world[..., None, None], world - world[..., :1, :], shown)
     # weak perspective: the image is about `zoom` times the world seen along the camera's axis
     plane = first[..., :2]
     zoom = np.einsum("...ij,...ij->...", shown[..., :2], plane)
-    zoom = zoom / np.maximum(np.einsum("...ij,...ij->...", plane, plane), 1e-9)
+    zoom /= np.maximum(np.einsum("...ij,...ij->...", plane, plane), np.float32(1e-9))
     way = view[..., None, :]
     return Geometry(
         points=points,
         axes=palm_axes(points),
         length=_length(first[..., MIDDLE_MCP, :]),
         flat=image[..., :2] * way[..., None, :2],
-        zoom=np.where(has_image & has_world, np.maximum(zoom, np.float32(1e-6)), np.float32(1.0)),
-        score=np.where(seen, np.clip(score, _ZERO, np.float32(1.0)), _ZERO).astype(np.float32),
+        zoom=np.where(has_image & has_world, np.maximum(zoom, _LEAST), _ONE),
+        score=np.where(seen, np.minimum(np.maximum(score, _ZERO), _ONE), _ZERO).astype(np.float32, copy=False),
         wrist=np.where(has_wrist[..., None], wrist, _ZERO) * way,
         present=seen,
         has_world=has_world,
@@ -174,10 +203,9 @@ class FeatureReader:
         self._count = np.zeros(hands, np.float32)
         self._scale = np.ones(hands, np.float32)
         self._zoom = np.zeros(hands, np.float32)
-        self._place = np.zeros((*hands, 3), np.float32)
+        #: place [3], tips by world and by image [2,5,3] and palm axes [2,3,3] when last seen
+        self._last = np.zeros((*hands, 51), np.float32)
         self._home = np.zeros((*hands, 3), np.float32)
-        self._tips = np.zeros((*hands, 2, 5, 3), np.float32)
-        self._axes = np.zeros((*hands, 2, 3, 3), np.float32)
         self._roll = np.zeros(hands, np.float32)
         self._out = np.zeros((*hands, PARTS, WIDTH), np.float32)
 
@@ -188,124 +216,134 @@ class FeatureReader:
 
     def step(self, now: Geometry, fresh: NDArray[np.bool_]) -> Array:
         """Features [...,2,6,54] of the next tick; `fresh` [...,2]: another hand than before."""
-        seen = now.present
+        seen, hands = now.present, self._hands
         new = seen & (fresh | (self._unseen > FORGET_TICKS))
         self._unseen = np.where(seen, 0, self._unseen + 1)
-        self._count = np.where(new, _ZERO, self._count)
+        self._count *= ~new
         learn = seen & (self._count < SCALE_TICKS)
-        self._count = self._count + learn
-        share = 1 / np.maximum(self._count, 1)
-        self._scale = np.where(learn, self._scale + (now.length - self._scale) * share, self._scale)
-        scale = np.maximum(self._scale, np.float32(1e-6))
+        if learn.any():
+            self._count += learn
+            self._scale += (now.length - self._scale) * learn / np.maximum(self._count, _ONE)
+        scale = np.maximum(self._scale, _LEAST)
         zoom = np.log(now.zoom)
-        self._zoom = np.where(new, zoom, np.where(seen, self._zoom + (zoom - self._zoom) * _ZOOM_SHARE, self._zoom))
+        self._zoom = np.where(new, zoom, self._zoom + (zoom - self._zoom) * (_ZOOM_SHARE * seen))
         # palm length in the image: slow, for depth that errs would else shake all coordinates
-        size = np.maximum(np.exp(self._zoom) * scale, np.float32(1e-6))
-        axes = now.axes
-        local = now.points @ axes / np.stack((scale, size), axis=-1)[..., None, None]
-        chains = local.take(CHAINS, axis=-2)
-        tips = chains[..., 3, :]
-        place = self._where(now, scale)
+        wide = np.exp(self._zoom)
+        size = np.maximum(wide * scale, _LEAST)
+        lengths = np.empty((*hands, 2), np.float32)
+        lengths[..., 0], lengths[..., 1] = scale, size
+        local = now.points @ now.axes
+        local /= lengths[..., None, None]
+        place = self._where(now, scale, wide, zoom)
+        last = np.empty_like(self._last)
+        last[..., :3] = place
+        last[..., 3:33] = local[..., _TIPS, :].reshape(*hands, 30)
+        last[..., 33:] = now.axes.reshape(*hands, 18)
         again = (seen & ~new)[..., None]
-        speed = np.where(again, place - self._place, _ZERO)
-        flow = np.where(again[..., None, None], tips - self._tips, _ZERO)
-        turn = np.where(again, _turn(self._axes, axes), _ZERO)
-        self._roll = np.where(new, _ZERO, self._roll * (1 - 1 / np.float32(PLACE_TICKS)) + turn[..., 0])
-        self._home = np.where(new[..., None], place, self._home + (place - self._home) / np.float32(PLACE_TICKS))
-        out = self._tokens(now, local, chains, flow, speed, place, scale, size)
-        out[..., 5, 28], out[..., 5, 29] = turn[..., 0] * _TURN_GAIN, self._roll
-        out[..., 5, _IMAGE + 9] = np.where(now.has_image, turn[..., 1] * _TURN_GAIN, _ZERO)
-        keep = (self._unseen <= FORGET_TICKS)[..., None, None]
-        # an unseen hand stands still for a moment, marked as unseen, before it goes to nothing
-        out = np.clip(out, -_LIMIT, _LIMIT)
-        self._out = np.where(seen[..., None, None], out, np.where(keep, self._out, _ZERO))
-        self._out[..., 5, 20] = seen
-        self._out[..., 5, _IMAGE + 10] = now.score
-        hold = seen[..., None]
-        self._place = np.where(hold, place, self._place)
-        self._home = np.where(hold, self._home, self._place)
-        self._tips = np.where(hold[..., None, None], tips, self._tips)
-        self._axes = np.where(hold[..., None, None], axes, self._axes)
-        return self._out.copy()
+        moved = (last[..., :33] - self._last[..., :33]) * again
+        turn = _turn(self._last[..., 33:].reshape(*hands, 2, 3, 3), now.axes) * again
+        self._roll = (self._roll * (1 - 1 / np.float32(PLACE_TICKS)) + turn[..., 0]) * ~new
+        home = np.where(new[..., None], place, self._home + (place - self._home) / np.float32(PLACE_TICKS))
+        out = self._tokens(now, local, moved, place, home, scale, size)
+        palm = out[..., 5, :]
+        turn *= _TURN_GAIN
+        palm[..., 28], palm[..., 29] = turn[..., 0], self._roll
+        palm[..., _IMAGE + 9] = turn[..., 1] * now.has_image
+        np.minimum(np.maximum(out, -_LIMIT, out=out), _LIMIT, out=out)
+        if seen.all():
+            self._last, self._home = last, home
+        else:
+            # an unseen hand stands still for a moment, marked as unseen, before it goes to nothing
+            keep = (self._unseen <= FORGET_TICKS)[..., None, None]
+            out = np.where(seen[..., None, None], out, self._out * keep)
+            palm = out[..., 5, :]
+            hold = seen[..., None]
+            self._home = np.where(hold, home, self._last[..., :3])
+            self._last = np.where(hold, last, self._last)
+        palm[..., 20], palm[..., _IMAGE + 10] = seen, now.score
+        self._out = out
+        return out.copy()
 
-    def _where(self, now: Geometry, scale: Array) -> Array:
-        """Place of the middle knuckle [...,3] in palm lengths, person's right, up, forward."""
+    def _where(self, now: Geometry, scale: Array, wide: Array, zoom: Array) -> Array:
+        """Place of the middle knuckle [...,3] in palm lengths, person's right, up, forward.
+
+        wide: the followed zoom; zoom: logarithm of the tick's own.
+        """
         knuckle = now.points[..., 0, MIDDLE_MCP, :] * self.view[..., None, :]
-        metric = (now.wrist + knuckle) / scale[..., None]
+        metric = np.asarray((now.wrist + knuckle) / scale[..., None])
+        if now.has_wrist.all():
+            return metric
+        free = np.empty_like(metric)
         # the image's own palm length where there is no world: zoom is 1 and scale is in image widths
-        size = np.exp(self._zoom) * scale
-        flat = (now.flat[..., MIDDLE_MCP, :] - np.float32(0.5) * self.view[..., None, :2]) / size[..., None]
+        flat = now.flat[..., MIDDLE_MCP, :] - np.float32(0.5) * self.view[..., None, :2]
+        free[..., :2] = flat / (wide * scale)[..., None]
         # 1 / zoom grows with the distance from the camera: its logarithm stands for depth
-        depth = -_DEPTH_GAIN * np.log(now.zoom) * self.view[..., None, 2]
-        free = np.concatenate((flat, depth[..., None]), axis=-1)
-        return np.where(now.has_wrist[..., None], metric, free).astype(np.float32)
+        free[..., 2] = zoom * (-_DEPTH_GAIN * self.view[..., None, 2])
+        return np.where(now.has_wrist[..., None], metric, free)
 
     def _tokens(
-        self,
-        now: Geometry,
-        both: Array,
-        chains: Array,
-        flow: Array,
-        speed: Array,
-        place: Array,
-        scale: Array,
-        size: Array,
+        self, now: Geometry, local: Array, moved: Array, place: Array, home: Array, scale: Array, size: Array
     ) -> Array:
-        """Features without those of `step`; both [...,2,21,3], chains [...,2,5,4,3], flow [...,2,5,3]: by world (index
-        0) and by image landmarks (1), palm axes and lengths."""
-        out = np.zeros((*self._hands, PARTS, WIDTH), np.float32)
+        """Features without those of `step`; local [...,2,21,3] (palm axes and lengths) by world (index 0) and by image
+        landmarks (1); moved [...,33]: way of the place and of both sets of tips since the last tick."""
+        hands = self._hands
+        out = np.zeros((*hands, PARTS, WIDTH), np.float32)
         fingers, token = out[..., :5, :], out[..., 5, :]
-        ways = both.take(WAY_TO, axis=-2) - both.take(WAY_FROM, axis=-2)
-        unit = _unit(ways)
-        angles = _angle(unit.take(ANGLE_FROM, axis=-2), unit.take(ANGLE_TO, axis=-2))
-        bends = angles[..., :15].reshape(*self._hands, 2, 5, 3)
-        tips = chains[..., 3, :]
-        gap = tips - tips[..., :1, :]
-        apart = _length(gap)
-        coordinates = chains.reshape(*self._hands, 2, 5, 12)
-        local, flow = both[..., 0, :, :], flow * _TIP_GAIN
-        fingers[..., :12] = coordinates[..., 0, :, :]
-        fingers[..., 12:15] = bends[..., 0, :, :]
+        shown = fingers[..., _IMAGE:]
+        ways = _WAYS @ local
+        angles = _angles(ways)
+        lengths = _length(ways[..., _GAPS.start : _THUMB.start, :])
+        coordinates = local[..., 1:, :].reshape(*hands, 2, 5, 12)
+        bends = angles[..., :15].reshape(*hands, 2, 5, 3)
         spread = angles[..., 0, 15:]
+        flow = (moved[..., 3:] * _TIP_GAIN).reshape(*hands, 2, 5, 3)
+        gap, apart = ways[..., _GAPS, :], lengths[..., :5]
+        for k, (part, at) in enumerate(((fingers, 17), (shown, 15))):
+            part[..., :12] = coordinates[..., k, :, :]
+            part[..., 12:15] = bends[..., k, :, :]
+            part[..., at : at + 3] = flow[..., k, :, :]
+            part[..., at + 3 : at + 6] = gap[..., k, :, :]
+            part[..., at + 6] = apart[..., k, :]
         fingers[..., :4, 15] = spread
         fingers[..., 1:, 16] = spread
-        fingers[..., 17:20] = flow[..., 0, :, :]
-        fingers[..., 20:23] = gap[..., 0, :, :]
-        fingers[..., 23] = apart[..., 0, :]
-        palm = local.take(_MIDDLE, axis=-2).sum(axis=-2) * np.float32(0.25)
-        fingers[..., 24] = _length(tips[..., 0, :, :] - palm[..., None, :])
-        fingertips = now.flat.take(TIPS, axis=-2)
-        flat = (fingertips - fingertips[..., :1, :]) / np.maximum(now.zoom * scale, np.float32(1e-6))[..., None, None]
+        fingers[..., 24] = lengths[..., 0, 5:10]
+        flat = _FLAT @ now.flat
         see = now.has_image[..., None]
-        fingers[..., 25] = _length(flat) * see
-        fingers[..., 26], fingers[..., 27] = _on_chain(
-            chains[..., 0, :, :, :], ways[..., 0, :, :].take(_BONES, axis=-2)
-        )
+        fingers[..., 25] = _length(flat[..., :5, :]) * (see / np.maximum(now.zoom * scale, _LEAST)[..., None])
+        fingers[..., 26], fingers[..., 27] = _on_chain(ways[..., 0, _THUMB, :], ways[..., 0, _BONES, :])
         fingers[..., 28] = now.has_world[..., None]
         fingers[..., 29] = see
-        shown = fingers[..., _IMAGE:]
-        shown[..., :12] = coordinates[..., 1, :, :]
-        shown[..., 12:15] = bends[..., 1, :, :]
-        shown[..., 15:18] = flow[..., 1, :, :]
-        shown[..., 18:21] = gap[..., 1, :, :]
-        shown[..., 21] = apart[..., 1, :]
-        shown[..., 22:24] = (fingertips - now.flat.take(_KNUCKLES, axis=-2)) / size[..., None, None]
-        shown *= see[..., None]
-        axes = (now.axes * self.view[..., None, None, :, None]).reshape(*self._hands, 2, 9)
+        shown[..., 22:24] = flat[..., 5:, :] / size[..., None, None]
+        if not now.has_image.all():
+            shown *= see[..., None]
+        axes = (now.axes * self.view[..., None, None, :, None]).reshape(*hands, 2, 9)
         token[..., :9] = axes[..., 0, :]
-        token[..., 9:12] = speed * _SPEED_GAIN
-        token[..., 12:15] = place - self._home
-        token[..., 15:18] = palm
+        token[..., 9:12] = moved[..., :3] * _SPEED_GAIN
+        token[..., 12:15] = place - home
+        token[..., 15:18] = ways[..., 0, -1, :]
         token[..., 18] = now.length / scale
         token[..., 19] = now.zoom * scale
         token[..., 20] = now.present
         token[..., 21], token[..., 22], token[..., 23] = now.has_world, now.has_image, now.has_wrist
         beside = now.present.all(axis=-1) & (now.has_wrist.all(axis=-1) | now.has_image.all(axis=-1))
-        other = place[..., ::-1, :] - place
-        token[..., 24:27] = np.clip(other, -6.0, 6.0) * np.float32(0.3) * beside[..., None, None]
-        token[..., 27] = beside[..., None]
+        if beside.any():
+            other = np.minimum(np.maximum(place[..., ::-1, :] - place, -_LIMIT), _LIMIT)
+            token[..., 24:27] = other * (_NEAR * beside)[..., None, None]
+            token[..., 27] = beside[..., None]
         token[..., _IMAGE : _IMAGE + 9] = axes[..., 1, :] * see
         return out
+
+
+def _angles(ways: Array) -> Array:
+    """Radians [...,19] between the first of `_WAYS` and the next, never by acos.
+
+    In double precision sin^2 = 1 - cos^2 is exact enough near straight and folded.
+    """
+    wide = ways[..., : 2 * _ANGLES, :].astype(np.float64)
+    squares = _dot(wide, wide)
+    cosine = _dot(wide[..., :_ANGLES, :], wide[..., _ANGLES:, :])
+    sine = squares[..., :_ANGLES] * squares[..., _ANGLES:] - cosine * cosine
+    return np.asarray(np.arctan2(np.sqrt(np.maximum(sine, 0.0, out=sine), out=sine), cosine))
 
 
 def _turn(before: Array, now: Array) -> Array:
@@ -316,15 +354,15 @@ def _turn(before: Array, now: Array) -> Array:
     return np.asarray(np.arctan2(sine, _dot(old, side)))
 
 
-def _on_chain(chains: Array, bones: Array) -> tuple[Array, Array]:
+def _on_chain(way: Array, bones: Array) -> tuple[Array, Array]:
     """Thumb tip against each finger's bones beyond the knuckle [...,5]: how far along (0..1), how far away.
 
-    chains [...,5,4,3]: joints from the knuckle on; bones [...,5,3,3] between them.
+    way, bones [...,15,3]: from the near end of each bone to the thumb tip, and to its far end.
     """
-    way = chains[..., :1, 3:, :] - chains[..., :3, :]
-    u = _dot(way, bones) / np.maximum(_dot(bones, bones), 1e-6)
-    u = np.minimum(np.maximum(u, _ZERO), np.float32(1.0))
-    far = _length(way - u[..., None] * bones)
+    u = _dot(way, bones)
+    u /= np.maximum(_dot(bones, bones), _LEAST)
+    np.minimum(np.maximum(u, _ZERO, out=u), _ONE, out=u)
+    far = _length(way - u[..., None] * bones).reshape(*u.shape[:-1], 5, 3)
     nearest = far.argmin(axis=-1)
     at = u.reshape(-1, 3)[np.arange(nearest.size), nearest.ravel()].reshape(nearest.shape)
     return (at + nearest) / 3, far.min(axis=-1)

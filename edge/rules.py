@@ -39,10 +39,10 @@ _PRESENCE_S = 0.3
 class HandRules:
     """The channels of one hand, and the atoms of the running phrase."""
 
-    def __init__(self, slot: int, settings: RuleSettings, mirrored: bool) -> None:
+    def __init__(self, slot: int, settings: RuleSettings, reader: PoseReader) -> None:
         self.hand = HANDS[slot]
         self.slot = slot
-        self.mirrored = mirrored
+        self.reader = reader
         self.settings = settings
         self.atoms: list[Atom] = []
         self._last: Pose | None = None
@@ -59,7 +59,7 @@ class HandRules:
     def restart(self) -> None:
         """Forget poses (the hand was lost): what was under way is closed as it stands; atoms of the phrase stay."""
         self.flush()
-        self.reader = PoseReader(self.slot, self.mirrored)
+        self.reader.forget(self.slot)
         self._roll = 0.0
         self._since = math.inf
         self._presence = 1.0
@@ -175,8 +175,8 @@ def _broken(last: Pose, pose: Pose) -> bool:
         return True
     if pose.place_from != last.place_from:
         return False
-    leap = max(abs(pose.place[0] - last.place[0]), abs(pose.place[1] - last.place[1]))
-    return bool(leap > LEAP_PER_S * max(pose.t - last.t, LEAP_LEAST_S))
+    (x, y, _), (a, b, _) = pose.place.tolist(), last.place.tolist()
+    return bool(max(abs(x - a), abs(y - b)) > LEAP_PER_S * max(pose.t - last.t, LEAP_LEAST_S))
 
 
 def _after(touching: set[str], event: FingerEvent) -> set[str]:
@@ -205,11 +205,10 @@ def _turn(before: Array, now: Array) -> float:
     + is the right-handed sense about that axis in camera axes (x right, y down, z away), which the person
     sees as clockwise when looking along the forearm.
     """
-    axis, side, normal = now[:, 0], now[:, 1], before[:, 1]
-    projected = normal - (normal @ axis) * axis
-    a, b, c = projected.tolist()
-    d, e, f = side.tolist()
-    x, y, z = axis.tolist()
+    (x, d, _), (y, e, _), (z, f, _) = now.tolist()
+    (_, a, _), (_, b, _), (_, c, _) = before.tolist()
+    along = a * x + b * y + c * z
+    a, b, c = a - along * x, b - along * y, c - along * z
     sine = x * (b * f - c * e) + y * (c * d - a * f) + z * (a * e - b * d)
     return math.degrees(math.atan2(sine, a * d + b * e + c * f))
 
@@ -231,24 +230,21 @@ class RuleRecogniser:
 
     def reset(self) -> None:
         """A new stream."""
-        self._hands = tuple(HandRules(slot, self.settings, self.mirrored) for slot in (LEFT, RIGHT))
+        self._reader = PoseReader(self.mirrored)
+        self._hands = tuple(HandRules(slot, self.settings, self._reader) for slot in (LEFT, RIGHT))
         self._tracks = [-1, -1]
 
     def push(self, frame: HandFrame) -> tuple[Pose | None, Pose | None]:
         """Read one frame; returns the poses that it held."""
-        poses: list[Pose | None] = [None, None]
-        for slot, rules in enumerate(self._hands):
-            if not frame.present(slot):
-                continue
-            track = int(frame.track_id[slot])
-            if track != self._tracks[slot]:
-                rules.restart()
+        for slot, track in enumerate(frame.track_id.tolist()):
+            if track != self._tracks[slot] and frame.present(slot):
+                self._hands[slot].restart()
                 self._tracks[slot] = track
-            pose = rules.reader.read(frame)
+        poses = self._reader.read(frame)
+        for slot, pose in enumerate(poses):
             if pose is not None:
-                rules.push(pose, float(frame.presence[slot]))
-                poses[slot] = pose
-        return poses[0], poses[1]
+                self._hands[slot].push(pose, frame.presence.item(slot))
+        return poses
 
     def moved_at(self) -> float:
         """When a hand last made way, seconds; -inf when both are still."""

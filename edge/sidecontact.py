@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 
@@ -89,18 +90,16 @@ def _way(values: list[float]) -> float:
 
 def position_on_index(local: Array) -> tuple[float, float, float]:
     """Thumb tip against the index finger (MCP to TIP): position along 0..1, offset out of the palm, distance."""
-    tip = local[4]
-    best = (0.0, 0.0, math.inf)
-    length = 0.0
-    joints = local[5:9]
-    sizes = [float(np.linalg.norm(joints[i + 1] - joints[i])) for i in range(3)]
+    (x, y, z), *joints = local[4:9].tolist()
+    sizes = [math.dist(joint, after) for joint, after in pairwise(joints)]
     whole = max(sum(sizes), 1e-6)
-    for i in range(3):
-        bone = joints[i + 1] - joints[i]
-        u = float(np.clip((tip - joints[i]) @ bone / max(sizes[i] ** 2, 1e-9), 0.0, 1.0))
-        offset = tip - joints[i] - u * bone
-        far = float(np.sqrt(offset @ offset))
+    best, length = (0.0, 0.0, math.inf), 0.0
+    for (a, b, c), (d, e, f), size in zip(joints, joints[1:], sizes, strict=False):
+        i, j, k = d - a, e - b, f - c
+        u = min(max(((x - a) * i + (y - b) * j + (z - c) * k) / max(size * size, 1e-9), 0.0), 1.0)
+        out = z - c - u * k
+        far = math.hypot(x - a - u * i, y - b - u * j, out)
         if far < best[2]:
-            best = ((length + u * sizes[i]) / whole, float(offset[2]), far)
-        length += sizes[i]
+            best = ((length + u * size) / whole, out, far)
+        length += size
     return best

@@ -16,7 +16,7 @@ from edge.decode import COLUMNS, DecodeSettings, Paths, decode
 from edge.encoder import LAG, FrameEncoder, Reading
 from edge.errors import ScoreError
 from edge.features import Pose, PoseReader
-from edge.hands.frame import LEFT, RIGHT, HandFrame
+from edge.hands.frame import HandFrame
 from edge.model_features import FeatureReader
 from edge.narrator import parse
 from edge.resample import Resampler
@@ -104,8 +104,7 @@ class StudentRecogniser:
         self._resampler.reset()
         self._features.reset()
         self.encoder.reset()
-        self._readers = [PoseReader(slot, self._resampler.mirrored) for slot in (LEFT, RIGHT)]
-        self._tracks = [-1, -1]
+        self._poses = PoseReader(self._resampler.mirrored)
         self._heard: list[Heard] = []
         self._paths = Paths(self.settings)
         self._moving = np.zeros(2, bool)
@@ -119,14 +118,7 @@ class StudentRecogniser:
         self, frame: HandFrame, known: tuple[Pose | None, Pose | None] | None = None
     ) -> tuple[Pose | None, Pose | None]:
         """Read one frame; returns the poses that it held. known: these, where somebody has read them already."""
-        poses = list(known or (None, None))
-        for slot in (LEFT, RIGHT) if known is None else ():
-            if not frame.present(slot):
-                continue
-            track = int(frame.track_id[slot])
-            if track != self._tracks[slot]:
-                self._readers[slot], self._tracks[slot] = PoseReader(slot, self._resampler.mirrored), track
-            poses[slot] = self._readers[slot].read(frame)
+        poses = known or self._poses.read(frame)
         if self._sees and frame.appearance is not None:
             self._appearance = frame.appearance
         for tick in self._resampler.push(frame):
@@ -136,7 +128,7 @@ class StudentRecogniser:
             if self.on_tick is not None:
                 self.on_tick(heard)
             self._appearance = None
-        return poses[0], poses[1]
+        return poses
 
     def _hear(self, heard: Heard) -> None:
         self._heard.append(heard)

@@ -19,7 +19,6 @@ import numpy as np
 from edge.atoms import RuleSettings
 from edge.events import EVENT_SCHEMA
 from edge.features import PoseReader
-from edge.hands.frame import LEFT, RIGHT
 from edge.narrator import DETAILS, STYLES, narrate, parse
 from edge.recording import Recording
 from edge.score import CONTACTS, EXTENTS, FINGERS, MOTIONS, SPEEDS, FingerEvent, Score
@@ -66,11 +65,10 @@ def vectors() -> dict[str, Any]:
 def poses(path: Path) -> dict[str, Any]:
     """What units and rules see of a recording, every `EVERY`th frame of it."""
     recording = Recording.load(path)
-    readers = [PoseReader(slot, recording.mirrored) for slot in (LEFT, RIGHT)]
+    reader = PoseReader(recording.mirrored)
     seen = []
     for number, frame in enumerate(recording.frames()):
-        for slot in (LEFT, RIGHT):
-            pose = readers[slot].read(frame) if frame.present(slot) else None
+        for slot, pose in enumerate(reader.read(frame)):
             if pose is not None and number % EVERY == 0:
                 values = (*pose.bend, *pose.spread, *pose.reach, *pose.reach_image, *pose.place)
                 row = [None if np.isnan(v) else round(float(v), 5) for v in values]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -55,9 +56,8 @@ class HandFrame:
 
     def present(self, slot: int) -> bool:
         """Whether this hand is seen: presence at least one half, and coordinates of some kind."""
-        return bool(
-            self.presence[slot] >= 0.5
-            and (np.isfinite(self.world[slot, 0, 0]) or np.isfinite(self.landmarks[slot, 0, 0]))
+        return self.presence.item(slot) >= 0.5 and (
+            math.isfinite(self.world.item(slot, 0, 0)) or math.isfinite(self.landmarks.item(slot, 0, 0))
         )
 
 

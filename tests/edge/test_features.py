@@ -15,7 +15,8 @@ SCORE = [FingerEvent(hand, "curl", ("index",), start=0.2, end=0.5) for hand in (
 @pytest.mark.parametrize("slot", [0, 1])
 def test_the_hot_path_measures_what_the_skeleton_says(slot):
     frame = list(recording(SCORE, after=0.2).frames())[-1]
-    pose = PoseReader(slot).read(frame)
+    pose = PoseReader().read(frame)[slot]
+    assert pose is not None
     joints = frame.world[slot].astype(float)
     left = slot == 0
     np.testing.assert_allclose(pose.axes, skeleton.palm_frame(joints, left=left), atol=1e-5)
@@ -35,6 +36,8 @@ def test_square_pixels_flips_selfies_and_leaves_its_input_alone():
 @pytest.mark.parametrize("points", [np.nan, 0.0])
 def test_no_pose_without_a_hand_that_can_be_measured(points):
     empty = HandFrame(0)
-    assert PoseReader(1).read(empty) is None
+    assert PoseReader().read(empty) == (None, None)
     flat = np.full((2, 21, 3), points, np.float32)
-    assert PoseReader(1).read(HandFrame(0, landmarks=flat, world=flat, image_size=(64, 48))) is None
+    seen = np.ones(2, np.float32)
+    frame = HandFrame(0, landmarks=flat, world=flat, presence=seen, image_size=(64, 48))
+    assert PoseReader().read(frame) == (None, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from edge.features import Pose, PoseReader
+from edge.features import PoseReader
 from edge.figop import POSE_THRESHOLD, UNIT_S, FigopBuffer, Unit
 from edge.hands.frame import HandFrame
 from edge.pipeline import GAP_S, RESTART_AFTER
@@ -24,8 +24,7 @@ class UnitCutter:
         self._restart()
 
     def _restart(self) -> None:
-        self._readers = [PoseReader(slot, self._mirrored) for slot in (0, 1)]
-        self._tracks = [-1, -1]
+        self._reader = PoseReader(self._mirrored)
         self._last_ns: int | None = None
         self._late = 0
 
@@ -48,7 +47,7 @@ class UnitCutter:
             else:
                 step_ns = frame.t_ns - self._last_ns
         self._late, self._last_ns = 0, frame.t_ns
-        unit = self._buffer.push(frame, (self._pose(frame, 0), self._pose(frame, 1)))
+        unit = self._buffer.push(frame, self._reader.read(frame))
         if unit is None and step_ns and self._buffer.keyframe_next((frame.t_ns + step_ns) * 1e-9):
             unit = self._buffer.flush()
         return closed + ([unit] if unit is not None else [])
@@ -59,11 +58,3 @@ class UnitCutter:
         self._buffer.reset()
         self._restart()
         return [unit] if unit is not None else []
-
-    def _pose(self, frame: HandFrame, slot: int) -> Pose | None:
-        if not frame.present(slot):
-            return None
-        track = int(frame.track_id[slot])
-        if track != self._tracks[slot]:
-            self._readers[slot], self._tracks[slot] = PoseReader(slot, self._mirrored), track
-        return self._readers[slot].read(frame)
