@@ -6,6 +6,7 @@ says, short touches are not. The weights are fitted on clips apart from every te
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +39,7 @@ class Confidence:
     def of(self, motion: str, measures: Array) -> float:
         """Probability (0..1) that an event of this motion with these `measures` is right."""
         odds = float(np.dot(self.weights, measures)) + self.motions.get(motion, self.motions[""])
-        return float(1 / (1 + np.exp(-np.clip(odds, -30, 30))))
+        return 1 / (1 + math.exp(-min(max(odds, -30.0), 30.0)))
 
 
 def measures(motions: Array, motion: int, seconds: float, attributes: float, others: float) -> Array:
@@ -47,12 +48,16 @@ def measures(motions: Array, motion: int, seconds: float, attributes: float, oth
     attributes: mean log-probability of the direction and contact that were chosen; others: mean probability that the
     hand's other slots act meanwhile.
     """
-    own = np.clip(motions[:, motion], 1e-4, 1 - 1e-4)
-    rest = np.delete(motions, (0, motion), axis=1).max(axis=1)
+    own = np.minimum(np.maximum(motions[:, motion], 1e-4), 1 - 1e-4)
+    count, rest = len(own), motions[:, 1:].copy()
+    rest[:, motion - 1] = 0.0
+    weakest = np.sort(own)[: max(count // 4, 1)]
+    logs = np.log(np.concatenate((own / (1 - own), weakest, np.maximum(rest.max(axis=1), 1e-4))))
+    first, second = count, count + len(weakest)
     return np.array([
-        np.log(own / (1 - own)).mean(),
-        np.log(np.sort(own)[: max(len(own) // 4, 1)]).mean(),
-        np.log(np.maximum(rest, 1e-4)).mean() / 5,
+        np.add.reduce(logs[:first]) / count,
+        np.add.reduce(logs[first:second]) / len(weakest),
+        np.add.reduce(logs[second:]) / count / 5,
         min(seconds, 1.5),
         max(attributes, -3.0),
         others,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -70,6 +72,8 @@ class Paths:
         self._now: Array | None = None
         #: per tick: where each motion's best path came from
         self._back: list[NDArray[np.intp]] = []
+        #: the best paths [T, 14] when they were last asked for
+        self._last = np.zeros((0, 2 * len(SLOTS)), np.intp)
 
     def push(self, motions: Array) -> None:
         """Probabilities [2, 7, motions] of the next tick."""
@@ -89,20 +93,27 @@ class Paths:
         """Motion indices [T, 2, 7] of the best paths so far."""
         if self._now is None:
             return np.zeros((0, 2, len(SLOTS)), np.intp)
-        out = np.empty((len(self._back), 2 * len(SLOTS)), np.intp)
-        slots = np.arange(2 * len(SLOTS))
-        out[-1] = self._now.argmax(axis=-1).ravel()
-        for t in range(len(out) - 1, 0, -1):
-            out[t - 1] = self._back[t].reshape(len(slots), -1)[slots, out[t]]
+        out = np.empty((len(self._back), _EVERY.size), np.intp)
+        last, known = self._last, len(self._last)
+        out[-1] = self._now.reshape(_EVERY.size, -1).argmax(axis=-1)
+        for t in range(len(out) - 1, -1, -1):
+            if t < known and (out[t] == last[t]).all():  # what led there has not changed
+                out[:t] = last[:t]
+                break
+            if t:
+                out[t - 1] = self._back[t].reshape(_EVERY.size, -1)[_EVERY, out[t]]
+        self._last = out
         return out.reshape(-1, 2, len(SLOTS))
 
     def drop(self, ticks: int) -> None:
         """Forget the oldest ticks."""
         del self._back[:ticks]
+        self._last = self._last[ticks:]
         if not self._back:
             self.reset()
 
 
+_EVERY = np.arange(2 * len(SLOTS))
 _STAY = np.broadcast_to(np.arange(len(MOTION_NAMES)), (2, len(SLOTS), len(MOTION_NAMES))).astype(np.intp)
 
 
@@ -142,7 +153,7 @@ def decode(
     return order(e for e in events if _whole(e))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Stretch:
     """Ticks [begin, end) in which a slot does one motion (index). rows [T, slot width]: what its heads say of them;
     others: mean probability that the hand's other slots act meanwhile."""
@@ -154,27 +165,40 @@ class Stretch:
     rows: Array
     others: float
 
+    @cached_property
+    def logs(self) -> Array:
+        """Log-probabilities [T, slot width]."""
+        return np.asarray(np.log(np.maximum(self.rows, 1e-4)))
+
+    @cached_property
+    def mean(self) -> Array:
+        """Their mean over the ticks."""
+        return _mean(self.logs)
+
     @property
     def measures(self) -> Array:
         """What `edge.confidence` goes by."""
         kind = MOTIONS[MOTION_NAMES[self.motion]]
-        mean = np.log(np.maximum(self.rows, 1e-4)).mean(axis=0)
-        sure = mean[COLUMNS["contact"]].max()
+        sure = self.mean[COLUMNS["contact"]].max()
         if kind.directions:
-            sure = sure + mean[COLUMNS["direction"]].max()
+            sure = sure + self.mean[COLUMNS["direction"]].max()
         seconds = (self.end - self.begin) / TICK_HZ
         return measures(self.rows[:, COLUMNS["motion"]], self.motion, seconds, float(sure), self.others)
 
 
+def _mean(rows: Array) -> Array:
+    return np.asarray(np.add.reduce(rows) / len(rows))
+
+
 def stretches(path: NDArray[np.intp], probs: Array, least: float) -> Iterator[Stretch]:
     """One hand's motions, slot by slot: path [T, 7], probabilities [T, 7, slot width]; `least` ticks long."""
-    acts = 1 - probs[..., 0]
-    for slot in range(len(SLOTS)):
+    for slot in np.flatnonzero(path.any(axis=0)).tolist():
         track = path[:, slot]
-        edges = np.flatnonzero(np.diff(track)) + 1
-        for a, z in zip((0, *edges.tolist()), (*edges.tolist(), len(track)), strict=True):
+        edges = [0, *(np.flatnonzero(track[1:] != track[:-1]) + 1).tolist(), len(track)]
+        for a, z in pairwise(edges):
             if track[a] and z - a >= least - 1e-6:
-                others = float((acts[a:z].sum(axis=1) - acts[a:z, slot]).mean() / (len(SLOTS) - 1))
+                acts = 1 - probs[a:z, :, 0]
+                others = float(_mean(np.add.reduce(acts, axis=1) - acts[:, slot]) / (len(SLOTS) - 1))
                 yield Stretch(slot, int(track[a]), a, z, probs[a:z, slot], others)
 
 
@@ -183,7 +207,7 @@ def _event(hand: int, found: Stretch, first: float, tick: float, confidence: Con
     slot, rows, kind = found.slot, found.rows, MOTIONS[MOTION_NAMES[found.motion]]
     start, end = first + found.begin * tick, first + found.end * tick
     sure = confidence.of(kind.name, found.measures) if confidence else float(rows[:, found.motion].mean())
-    mean = np.log(np.maximum(rows, 1e-4)).mean(axis=0)
+    mean, later = found.mean, found.logs[len(rows) // 2 :, COLUMNS["repeat"]]
     return FingerEvent(
         hand=HANDS[hand],
         motion=kind.name,
@@ -192,7 +216,7 @@ def _event(hand: int, found: Stretch, first: float, tick: float, confidence: Con
         contact=_best(mean[COLUMNS["contact"]], CONTACT_NAMES, _contacts(kind.name, slot)),
         extent=EXTENTS[int(mean[COLUMNS["extent"]].argmax())],
         speed=SPEEDS[int(mean[COLUMNS["speed"]].argmax())],
-        repeat=REPEATS[int(np.log(np.maximum(rows[len(rows) // 2 :, COLUMNS["repeat"]], 1e-4)).mean(axis=0).argmax())],
+        repeat=REPEATS[int(_mean(later).argmax())],
         start=round(float(start), 6),
         end=round(float(end), 6),
         confidence=sure,

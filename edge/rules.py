@@ -49,6 +49,7 @@ class HandRules:
         #: fingers that the phrases spoken so far left on the thumb
         self.touching: set[str] = set()
         self.side = SideContact(settings)
+        #: in the order in which `push` reads their values
         self.channels: dict[tuple[str, int], Channel] = {("bend", f): Channel(_BEND) for f in range(5)}
         self.channels |= {("reach", f): Channel(_REACH) for f in range(1, 5)}
         self.channels |= {("spread", f): Channel(_SPREAD) for f in range(1, 4)}
@@ -110,17 +111,8 @@ class HandRules:
         bends = tuple(pose.bend.tolist())
         reaches = _reaches(pose)
         spread = pose.spread.tolist()
-        place = pose.place.tolist()
-        values = {"roll": self._roll, "x": place[0], "y": place[1], "z": place[2]}
-        for (kind, finger), channel in self.channels.items():
-            if kind == "bend":
-                value = bends[finger]
-            elif kind == "reach":
-                value = reaches[finger - 1]
-            elif kind == "spread":
-                value = spread[finger]
-            else:
-                value = values[kind]
+        values = (*bends, *reaches, *spread[1:], self._roll, *pose.place.tolist())
+        for ((kind, finger), channel), value in zip(self.channels.items(), values, strict=True):
             run = channel.push(t, value)
             if run is not None:
                 self.atoms.append(Atom(kind, finger, run, bends, reaches, doubt=self._doubt))
