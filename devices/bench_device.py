@@ -186,8 +186,7 @@ def caption_stages(material: Material, bundle: str) -> tuple[dict[str, Samples],
     gestures: score, events and phrases. captioner: the model's own words of a phrase, where it was asked for any.
     push: all of it.
     """
-    from edge.model_features import FeatureReader
-    from edge.resample import Resampler
+    from edge.ticks import open_ticks
 
     names = ("features", "reading", "gestures", "captioner", "push")
     samples = {name: Samples() for name in names}
@@ -199,7 +198,7 @@ def caption_stages(material: Material, bundle: str) -> tuple[dict[str, Samples],
             captioner.flush()
             clocked.reset()
             captioner.last = None
-            resampler, reader = Resampler(mirrored=material.mirrored), FeatureReader(material.view)
+            ticks = open_ticks(material.view, material.mirrored)
             if turn:  # the first round warms up
                 paces.append(float(np.median([fixed_work() for _ in range(5)])))
                 for one in samples.values():
@@ -217,8 +216,7 @@ def caption_stages(material: Material, bundle: str) -> tuple[dict[str, Samples],
                     if parts["words"][0]:
                         samples["captioner"].add(*(1e-6 * v for v in parts["words"]))
                     with samples["features"].clocked():
-                        for tick in resampler.push(frame):
-                            reader.read(tick)
+                        ticks.push(frame)
     return {name: one for name, one in samples.items() if any(one.wall)}, paces
 
 

@@ -16,26 +16,13 @@ import numpy as np
 from edge.errors import RuntimeUnavailable
 from edge.hands.frame import HandFrame
 from edge.model_features import FeatureReader
+from edge.native import FRAME, SOURCES, TICK
 from edge.recording import Recording
 from edge.resample import Resampler
 
 #: the most that C and Python may differ in any feature
 DIFFERENCE_BAR = 1e-5
-_C = Path(__file__).resolve().parents[1] / "edge" / "c"
-_SOURCES = (_C / "tools" / "ticks.c", _C / "figop_features.c")
-#: figop_frame and figop_tick of edge/c/figop_features.h
-FRAME = np.dtype(
-    [
-        ("t_ns", "<i8"), ("landmarks", "<f4", (2, 21, 3)), ("world", "<f4", (2, 21, 3)), ("wrist", "<f4", (2, 3)),
-        ("presence", "<f4", 2), ("track_id", "<i4", 2), ("size", "<i4", 2),
-    ]
-)  # fmt: skip
-TICK = np.dtype(
-    [
-        ("index", "<i8"), ("t", "<f8"), ("present", "u1", 2), ("fresh", "u1", 2), ("features", "<f4", (2, 6, 54)),
-        ("padding", "V4"),
-    ]
-)  # fmt: skip
+_SOURCES = (SOURCES / "tools" / "ticks.c", SOURCES / "figop_features.c")
 #: processors by name: compiler, its flags, and what runs its programs here
 TARGETS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "native": ("gcc", (), ()),

@@ -139,6 +139,14 @@ def _files(facts: Facts) -> Iterable[Finding]:
         yield Finding("networks", "fail", facts.networks_error, "figop setup")
     else:
         yield Finding("networks", "ok", "The hand networks are set up.")
+    if facts.native:
+        yield Finding("native", "ok", "Features are computed in C.")
+    else:
+        text = "The C features are not built: Python computes the same in many times their time."
+        fix = "figop setup" if facts.compiler else "sudo apt install gcc && figop setup"
+        if facts.environment.get("FIGOP_NATIVE") == "0":
+            text, fix = "FIGOP_NATIVE=0 keeps the C features aside: Python computes the same.", "unset FIGOP_NATIVE"
+        yield Finding("native", "note", text, fix)
     if "pyyaml" not in facts.packages:
         text = "PyYAML is not installed: figop devices and figop plan cannot read profiles."
         yield Finding("pyyaml", "warn", text, "pip install pyyaml")

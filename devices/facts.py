@@ -22,7 +22,7 @@ PACKAGES = (
     "opencv-python", "opencv-contrib-python", "mediapipe", "pyyaml", "rich", "pyserial", "figop",
 )  # fmt: skip
 #: Environment variables that matter.
-VARIABLES = ("OMP_WAIT_POLICY", "KMP_BLOCKTIME", "GOMP_SPINCOUNT", "ROS_DISTRO", "AMENT_PREFIX_PATH")
+VARIABLES = ("OMP_WAIT_POLICY", "KMP_BLOCKTIME", "GOMP_SPINCOUNT", "FIGOP_NATIVE", "ROS_DISTRO", "AMENT_PREFIX_PATH")
 #: Seconds that the spinning of threads is watched for, and runs a second meanwhile.
 SPIN_S, SPIN_HZ = 0.5, 30.0
 
@@ -43,6 +43,7 @@ class Facts:
         libc: name and version, such as ("glibc", "2.36"); ("", "") where Python cannot tell, as with musl.
         packages: versions of what is installed.
         *_error: what fails and why; "" = works, None = was not tried.
+        native: the C features are built. compiler: that would build them, "" = none.
         graphs: ONNX graphs of the bundle, name -> (IR version, opset).
         providers: of ONNX Runtime. spin_share: of a core, ONNX Runtime idling at 30 Hz as figop runs it.
         memory_mb, free_mb: nan where the system does not tell. clock_governor, throttled: "" where it does not.
@@ -59,6 +60,8 @@ class Facts:
     tflite_error: str | None = None
     opencv_error: str = ""
     networks_error: str = ""
+    native: bool = True
+    compiler: str = "/usr/bin/cc"
     bundle_error: str = ""
     onnx_error: str | None = None
     graphs: Mapping[str, tuple[int, int]] = field(default_factory=dict)
@@ -77,6 +80,7 @@ class Facts:
 def gather(bundle: str = "figop-base", *, measure: bool = True) -> Facts:
     """The facts of this environment. Nothing is changed, and the network is never touched."""
     from edge.bundle import Bundle
+    from edge.native import compiler, library
 
     graphs: dict[str, tuple[int, int]] = {}
     onnx_error: str | None = None
@@ -108,6 +112,8 @@ def gather(bundle: str = "figop-base", *, measure: bool = True) -> Facts:
         tflite_error=_tflite(),
         opencv_error=_opencv(),
         networks_error=_networks(),
+        native=library() is not None,
+        compiler=compiler(),
         bundle_error=bundle_error,
         onnx_error=onnx_error,
         graphs=graphs,

@@ -17,10 +17,10 @@ from edge.encoder import LAG, FrameEncoder, Reading
 from edge.errors import ScoreError
 from edge.features import Pose, PoseReader
 from edge.hands.frame import HandFrame
-from edge.model_features import FeatureReader
 from edge.narrator import parse
-from edge.resample import Resampler
+from edge.resample import TICK_HZ
 from edge.score import Score, expand
+from edge.ticks import open_ticks
 
 Array = NDArray[np.float32]
 
@@ -96,15 +96,14 @@ class StudentRecogniser:
         self.sure = sure
         #: is shown every tick, for who reads more out of the encoder than score and caption
         self.on_tick: Callable[[Heard], object] | None = None
-        self._resampler, self._features = Resampler(mirrored=mirrored), FeatureReader(view)
+        self._ticks, self._mirrored = open_ticks(view, mirrored), mirrored
         self.reset()
 
     def reset(self) -> None:
         """A new stream."""
-        self._resampler.reset()
-        self._features.reset()
+        self._ticks.reset()
         self.encoder.reset()
-        self._poses = PoseReader(self._resampler.mirrored)
+        self._poses = PoseReader(self._mirrored)
         self._heard: list[Heard] = []
         self._paths = Paths(self.settings)
         self._moving = np.zeros(2, bool)
@@ -121,8 +120,8 @@ class StudentRecogniser:
         poses = known or self._poses.read(frame)
         if self._sees and frame.appearance is not None:
             self._appearance = frame.appearance
-        for tick in self._resampler.push(frame):
-            reading = self.encoder.push(self._features.read(tick))
+        for tick in self._ticks.push(frame):
+            reading = self.encoder.push(tick.features)
             heard = Heard(tick.t, tick.present, reading, self._appearance)
             self._hear(heard)
             if self.on_tick is not None:
@@ -136,9 +135,9 @@ class StudentRecogniser:
         sure = heard.reading.moving
         self._moving = sure > np.where(self._moving, self.settings.rests, self.settings.moves)
         if self._moving.any():
-            self._moved = max(self._moved, heard.t - MOVING_HOLD / self._resampler.hz)
+            self._moved = max(self._moved, heard.t - MOVING_HOLD / TICK_HZ)
         if (heard.reading.probs[..., 0] < 1 - ACTING).any():
-            self._moved = max(self._moved, heard.t - LAG / self._resampler.hz)
+            self._moved = max(self._moved, heard.t - LAG / TICK_HZ)
         labels = heard.reading.probs[..., COLUMNS["motion"]].argmax(axis=-1)
         if self._labels is None or (labels != self._labels).any():
             self._changes += 1
@@ -163,7 +162,7 @@ class StudentRecogniser:
         if not heard:
             return ()
         if self._read[0] != len(heard) or self._read[1] != heard[0].t:
-            times = np.array([h.t for h in heard]) - LAG / self._resampler.hz
+            times = np.array([h.t for h in heard]) - LAG / TICK_HZ
             probs = np.stack([h.reading.probs for h in heard])
             self._read = (
                 len(heard),

@@ -82,6 +82,8 @@ void figop_frame_clear(figop_frame *frame, int64_t t_ns) {
     frame->t_ns = t_ns;
 }
 
+size_t figop_stream_size(void) { return sizeof(figop_stream); }
+
 void figop_stream_init(figop_stream *s, figop_view view, int mirrored) {
     memset(s, 0, sizeof *s);
     s->view = view;

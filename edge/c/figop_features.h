@@ -88,6 +88,9 @@ typedef struct {
 /* All unknown, nobody there, at t_ns. */
 void figop_frame_clear(figop_frame *frame, int64_t t_ns);
 
+/* sizeof(figop_stream), for languages that cannot see it. */
+size_t figop_stream_size(void);
+
 /* A new stream. mirrored: the picture is a selfie view (never so on a headset). */
 void figop_stream_init(figop_stream *stream, figop_view view, int mirrored);
 

@@ -1,4 +1,7 @@
-"""`figop setup`: bring the hand networks into the cache. The only verb that may use the network."""
+"""`figop setup`: bring the hand networks into the cache, and build the C features there.
+
+The only verb that may use the network.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +24,11 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the verb."""
     from edge.hands.networks import ensure_networks
+    from edge.native import build
 
     variants = tuple(dict.fromkeys(args.variant or ("full",)))
     found = ensure_networks(variants, wheel=args.wheel, progress=(lambda text: None) if args.json else print)
+    native = build()
     if args.json:
         rows = [
             {
@@ -35,7 +40,8 @@ def run(args: argparse.Namespace) -> int:
             }
             for variant, n in zip(variants, found, strict=True)
         ]
-        print(json.dumps({"networks": rows}))
+        print(json.dumps({"networks": rows, "native": str(native) if native else None}))
     else:
+        print(f"C features: {native or 'not built (no C compiler): Python computes the same, more slowly'}")
         print("Next: figop demo")
     return 0

@@ -80,6 +80,12 @@ FINDINGS = [
     ),
     ({"bundle_error": "The bundle is damaged: x"}, "bundle", "fail", "damaged", "--force-reinstall --no-deps figop"),
     ({"networks_error": "palm is not in the cache"}, "networks", "fail", "not in the cache", "figop setup"),
+    ({"native": False}, "native", "note", "Python computes the same", "^figop setup"),
+    ({"native": False, "compiler": ""}, "native", "note", "not built", "apt install gcc && figop setup"),
+    (
+        {"native": False, "environment": {"FIGOP_NATIVE": "0"}},
+        *("native", "note", "FIGOP_NATIVE=0", "unset FIGOP_NATIVE"),
+    ),
     ({"packages": without("pyyaml")}, "pyyaml", "warn", "cannot read profiles", "pip install pyyaml"),
     ({"onnx_error": None}, "onnx", "note", "ONNX Runtime is not installed", r"figop\[onnx\]"),
     (

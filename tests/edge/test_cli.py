@@ -274,11 +274,14 @@ def test_setup_prints_where_the_networks_are(monkeypatch, capsys, tmp_path):
         return [HandNetworks(tmp_path / "p", tmp_path / "l", "aa", "bb") for _ in variants]
 
     monkeypatch.setattr("edge.hands.networks.ensure_networks", ensure)
+    monkeypatch.setenv("FIGOP_CACHE", str(tmp_path))
     assert figop("setup", "--variant", "lite", "--json") == 0
     (row,) = json.loads(capsys.readouterr().out)["networks"]
     assert (row["variant"], row["palm_sha256"]) == ("lite", "aa")
     assert figop("setup") == 0
-    assert capsys.readouterr().out.splitlines() == ["fetching", "Next: figop demo"]
+    fetched, native, after = capsys.readouterr().out.splitlines()
+    assert (fetched, after) == ("fetching", "Next: figop demo")
+    assert native.startswith("C features: ")
     assert asked == [(("lite",), None), (("full",), None)]
 
 
