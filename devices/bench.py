@@ -18,7 +18,7 @@ from devices.bench_headset import add_kind as add_headset
 from devices.bench_headset import measure as measure_headset
 from devices.bench_install import DEMO_BAR_S, SIZE_BAR_MB
 from devices.bench_install import measure as measure_install
-from devices.bench_ros import add_kind, load_average
+from devices.bench_ros import add_kind, load_average, niceness
 from devices.bench_ros import measure as measure_ros
 from devices.bench_stages import SHARE_BAR, ClockedTracker, measure
 from devices.bench_student import bars as student_bars
@@ -192,7 +192,7 @@ def run_ros(args: argparse.Namespace) -> int:
     """`figop bench ros`."""
     busy = load_average()
     row, bars = measure_ros(args.recording, args.video, args.seconds)
-    return _report(args, {"bench": "ros", "load_average_at_start": busy, **row}, bars, None)
+    return _report(args, {"bench": "ros", "load_average_at_start": busy, "nice": niceness(), **row}, bars, None)
 
 
 def run_headset(args: argparse.Namespace) -> int:

@@ -394,6 +394,15 @@ def _cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def niceness() -> int:
+    """How this session is scheduled against others: below 0 = before them, 0 = like them."""
+    try:
+        group = int(Path("/proc/self/autogroup").read_text().split()[-1])
+    except (OSError, ValueError, IndexError):
+        group = 0
+    return group or os.nice(0)
+
+
 def load_average() -> float | None:
     """How busy the machine is, where it tells."""
     return round(float(np.asarray(os.getloadavg())[0]), 2) if hasattr(os, "getloadavg") else None

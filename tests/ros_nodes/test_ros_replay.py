@@ -5,19 +5,21 @@ import subprocess
 import sys
 
 import pytest
-from figop_msgs.msg import FigopUnit, FingerCaption, GestureEvent, HandFrame
+from figop_msgs.msg import FigopUnit, FingerCaption, GestureEvent, HandFrame, StageTimes
 from rclpy.parameter import Parameter
-from rclpy.serialization import serialize_message
-from std_msgs.msg import String
+from rclpy.serialization import deserialize_message, serialize_message
+from std_msgs.msg import Header, String
 
 from edge.errors import SourceError
+from edge.events import Caption
+from edge.objects.event import ObjectEvent
 from edge.recording import Recording
-from figop_ros.bags import BagReader, BagSource, BagWriter
+from figop_ros.bags import BagReader, BagSource, BagWriter, message_class
 from figop_ros.captioner import CaptionerNode
-from figop_ros.conversions import from_caption, from_gesture, from_hand_frame, to_hand_frame
+from figop_ros.conversions import from_caption, from_gesture, from_hand_frame, to_caption, to_hand_frame
 from figop_ros.micro_gesture import MicroGesture
 from figop_ros.player import PlayerNode
-from figop_ros.recorder import RecorderNode
+from figop_ros.recorder import KINDS, RecorderNode
 from tests.ros_nodes.frames import frame, golden, same
 from tests.ros_nodes.stage import GOLDEN, ROOT, wait_for
 
@@ -187,6 +189,24 @@ def test_recorder_and_player_by_bag(stage, tmp_path):
     player.trigger_activate()
     wait_for(lambda: len(heard) >= len(frames))
     assert all(same(a, from_hand_frame(b)) for a, b in zip(frames, heard, strict=True))
+
+
+def test_every_kind_goes_into_a_bag_and_comes_out(stage, tmp_path):
+    """Their definitions are found with all that they hold; what is read is what was sent."""
+    node = stage.start(RecorderNode, folder=str(tmp_path), name="all", npz=False, bag=True, topics=",".join(KINDS))
+    event = ObjectEvent("left", "move", "cup 2", direction="right", start=1.0, end=2.0)
+    caption = to_caption(Caption("objects-0", 0, 2, text="...", objects=(event,)), Header(), StageTimes())
+    sent = {topic: caption if kind is FingerCaption else kind() for topic, kind in KINDS.items()}
+    for topic, message in sent.items():
+        stage.mouth(KINDS[topic], topic).publish(message)
+    wait_for(lambda: node.health.counts["frames"] == len(KINDS) and node.worker.idle(1.0))
+    node.trigger_deactivate()
+    reader = BagReader(tmp_path / "all-bag")
+    found = {topic: deserialize_message(raw, message_class(reader.topics[topic]))
+             for topic, _, raw in reader.messages(set(reader.topics))}  # fmt: skip
+    reader.close()
+    assert found == {stage.name(topic): message for topic, message in sent.items()}
+    assert from_caption(found[stage.name("captions")]).objects == (event,)
 
 
 def bag_of(path, types, messages):
