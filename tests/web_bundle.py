@@ -1,6 +1,6 @@
-"""A bundle with float hand networks for the browser tests: as figop export --with-hands makes it, but unverified.
+"""Bundles for the browser tests as figop export makes them, but unverified: verification takes minutes, and is its own matter.
 
-Verification takes minutes and is the export's own matter; the graphs are the same.
+hands: the float student with float hand networks. int8: the student by the default int8 recipe.
 """
 
 import hashlib
@@ -8,30 +8,41 @@ import json
 import sys
 from pathlib import Path
 
-from edge.bundle import Bundle
+from devices.device import find
+from devices.target import Request
+from edge.bundle import STUDENT_GRAPHS, Bundle
 from edge.bundle_files import zipped
 from export.build import Part, assemble
+from export.formats.bundle import convert
+from export.formats.checks import capability
 from export.formats.hands import ROLES, network
+from quant.recipe import Recipe
 
 
-def main(path: Path) -> None:
+def main(kind: str, path: Path) -> None:
     source = Bundle.open("figop-base")
     manifest = json.loads((source.path / "manifest.json").read_text())
     about = {k: v for k, v in manifest.items() if k not in ("files", "digest", "schema")}
-    keep = {stored["onnx"] for stored in source.graphs.values()}
-    graphs = {role: {"onnx": stored["onnx"]} for role, stored in source.graphs.items()}
+    made = {role: source.graph(role, "onnx") for role in STUDENT_GRAPHS}
+    hands: dict[str, bytes] = {}
+    if kind == "hands":
+        hands = {role: network(role, "full", "onnx") for role in ROLES}
+        about |= {"networks": [], "appearance_digest": hashlib.sha256(hands["landmark"]).hexdigest()}
+    else:
+        recipe = Recipe.load("dynamic_w8c")
+        target, format = capability(find("browser-wasm"), Request(None, None, recipe.name, None, None), recipe, source)
+        made = {role: convert(source, format, target, {}, role, recipe) for role in made}
     parts = {
         name: Part(source.read(name), entry.licence, entry.origin)
         for name, entry in source.files.items()
-        if name in keep or not name.endswith((".onnx", ".tflite"))
+        if not name.endswith((".onnx", ".tflite"))
     }
-    for role in ROLES:
-        graphs[role] = {"onnx": f"{role}.onnx"}
-        parts[f"{role}.onnx"] = Part(network(role, "full", "onnx"), "Apache-2.0", "MediaPipe, folded")
-    about["appearance_digest"] = hashlib.sha256(parts["landmark.onnx"].data).hexdigest()
+    origins = dict.fromkeys(made, "figop-base") | dict.fromkeys(hands, "MediaPipe, folded")
+    parts |= {f"{role}.onnx": Part(data, "Apache-2.0", origins[role]) for role, data in (made | hands).items()}
+    graphs = {role: {"onnx": f"{role}.onnx"} for role in made | hands}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(zipped(assemble({**about, "graphs": graphs, "networks": []}, parts)))
+    path.write_bytes(zipped(assemble({**about, "graphs": graphs}, parts)))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(sys.argv[1], Path(sys.argv[2]))

@@ -17,6 +17,8 @@ export interface StreamSettings {
   readonly appearanceDigest: string;
   /** The source gives pictures: the bundle's hand networks are fetched and opened. */
   readonly pictures: boolean;
+  /** Its pictures do not wait: those that come while one is read are lost. */
+  readonly live: boolean;
 }
 
 export interface BundleInfo {

@@ -2,7 +2,7 @@
 import { archive, Bundle, folder, HAND_GRAPHS, sha256, STUDENT_GRAPHS } from "./bundle/bundle";
 import { Captioner } from "./core/pipeline";
 import { FigopError, RuntimeUnavailable, SourceError } from "./errors";
-import type { NativeTracker } from "./hands/tracker";
+import type { HandNetworks, NativeTracker } from "./hands/tracker";
 import { openGraph, startRuntime } from "./io/ort";
 import { language } from "./language/languages";
 import type { Answer, BundleInfo, Picture, Request, StreamSettings, WordingNames } from "./protocol";
@@ -14,7 +14,7 @@ class Engine {
   private speakers: Speakers | null = null;
   private captioner: Captioner | null = null;
   private tracker: NativeTracker | null = null;
-  private networks: Promise<readonly [Uint8Array, Uint8Array]> | null = null;
+  private hands: Promise<{ readonly networks: HandNetworks; readonly digest: string }> | null = null;
   private warm = false;
   private readonly times = { frameMs: [] as number[], decodeMs: [] as number[], trackMs: [] as number[] };
 
@@ -54,7 +54,8 @@ class Engine {
     this.warm = false;
     this.captioner = null;
     this.tracker = null;
-    this.networks = null;
+    void this.hands?.then(({ networks }) => networks.release(), () => undefined);
+    this.hands = null;
     const names = Object.values(bundle.manifest.captions).filter((n) => n in bundle.manifest.files);
     for (const role of bundle.student ? STUDENT_GRAPHS : []) names.push(bundle.manifest.graphs[role]!.onnx!);
     const info: BundleInfo = {
@@ -74,10 +75,14 @@ class Engine {
     const { bundle } = speakers;
     let digest = settings.appearanceDigest;
     if (settings.pictures) {
-      const [palm, landmark] = await this.hands(bundle);
-      const { openTracker } = await import("./hands/tracker");
-      this.tracker = await openTracker(palm, landmark, settings.mirrored, openGraph);
-      digest = await sha256(landmark);
+      const { NativeTracker } = await import("./hands/tracker");
+      this.hands ??= this.openHands(bundle);
+      const hands = await this.hands.catch((error: unknown) => {
+        this.hands = null; // the next try may find a network
+        throw error;
+      });
+      this.tracker = new NativeTracker(hands.networks, settings.mirrored, settings.live);
+      digest = hands.digest;
     }
     const known = digest === "" || digest === bundle.manifest.appearance_digest;
     const recogniser = speakers.recogniser(settings.view, settings.mirrored, known);
@@ -92,16 +97,17 @@ class Engine {
     this.captioner = new Captioner(recogniser, wordingOf(settings.wording), bundle.manifest.preprocessing);
   }
 
-  /** The bundle's hand networks: fetched only when pictures are to be read. */
-  private hands(bundle: Bundle): Promise<readonly [Uint8Array, Uint8Array]> {
+  /** The bundle's hand networks: fetched and opened only when pictures are to be read, and then kept. */
+  private async openHands(bundle: Bundle): Promise<{ networks: HandNetworks; digest: string }> {
     if (!HAND_GRAPHS.every((role) => bundle.has(role))) {
       throw new RuntimeUnavailable(
         `The bundle ${bundle.name} holds no hand networks, which pictures need: ` +
           "make one that does by figop export --device browser-wasm --with-hands -o web.figop, and serve it by figop web --bundle web.figop.",
       );
     }
-    this.networks ??= Promise.all([bundle.graph("palm"), bundle.graph("landmark")]);
-    return this.networks;
+    const { openHands } = await import("./hands/tracker");
+    const [palm, landmark] = await Promise.all([bundle.graph("palm"), bundle.graph("landmark")]);
+    return { networks: await openHands(palm, landmark, openGraph), digest: await sha256(landmark) };
   }
 
   private async picture(tNs: bigint, picture: Picture): Promise<Answer> {

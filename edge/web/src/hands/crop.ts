@@ -5,32 +5,45 @@ import type { Affine } from "./roi";
 /** Fill out [side,side,3] from RGBA. edge "zero": black outside; "repeat": the border's own pixels go on. */
 export function warp({ data, width, height }: Picture, m: Affine, side: number, edge: "zero" | "repeat", out: Float32Array): void {
   const repeat = edge === "repeat";
+  const [right, bottom] = [width - 1, height - 1];
   let to = 0;
   for (let v = 0; v < side; v++) {
-    for (let u = 0; u < side; u++) {
+    for (let u = 0; u < side; u++, to += 3) {
       const x = m[0] * u + m[1] * v + m[2];
       const y = m[3] * u + m[4] * v + m[5];
-      const x0 = Math.floor(x);
-      const y0 = Math.floor(y);
+      let x0 = Math.floor(x);
+      let y0 = Math.floor(y);
       const fx = x - x0;
       const fy = y - y0;
-      for (let k = 0; k < 3; k++) {
-        let sum = 0;
-        for (let j = 0; j < 2; j++) {
-          for (let i = 0; i < 2; i++) {
-            let px = x0 + i;
-            let py = y0 + j;
-            const share = (i ? fx : 1 - fx) * (j ? fy : 1 - fy);
-            if (repeat) {
-              px = px < 0 ? 0 : px >= width ? width - 1 : px;
-              py = py < 0 ? 0 : py >= height ? height - 1 : py;
-            } else if (px < 0 || py < 0 || px >= width || py >= height) continue;
-            sum += share * data[(py * width + px) * 4 + k]!;
-          }
+      let x1 = x0 + 1;
+      let y1 = y0 + 1;
+      // what each of the four pixels around weighs
+      let a = (1 - fx) * (1 - fy);
+      let b = fx * (1 - fy);
+      let c = (1 - fx) * fy;
+      let d = fx * fy;
+      if (x0 < 0 || y0 < 0 || x1 > right || y1 > bottom) {
+        if (!repeat) {
+          if (x0 < 0 || x0 > right) a = c = 0;
+          if (x1 < 0 || x1 > right) b = d = 0;
+          if (y0 < 0 || y0 > bottom) a = b = 0;
+          if (y1 < 0 || y1 > bottom) c = d = 0;
         }
-        // whole grey values, as a picture of bytes has them
-        out[to++] = Math.round(sum) / 255;
+        x0 = clamp(x0, right);
+        x1 = clamp(x1, right);
+        y0 = clamp(y0, bottom);
+        y1 = clamp(y1, bottom);
       }
+      const p = (y0 * width + x0) * 4;
+      const q = (y0 * width + x1) * 4;
+      const r = (y1 * width + x0) * 4;
+      const s = (y1 * width + x1) * 4;
+      // whole grey values, as a picture of bytes has them
+      for (let k = 0; k < 3; k++) out[to + k] = Math.round(a * data[p + k]! + b * data[q + k]! + c * data[r + k]! + d * data[s + k]!) / 255;
     }
   }
+}
+
+function clamp(value: number, most: number): number {
+  return value < 0 ? 0 : value > most ? most : value;
 }

@@ -14,6 +14,8 @@ const SAME_DISTANCE = 0.15;
 const MEMORY_NS = 500_000_000n;
 const NEAR = 0.75;
 const SEARCH_NS = 150_000_000n;
+/** A live picture in so many looks for another hand: where pictures are slow, the time above would have each of them do. */
+const LIVE_SEARCH = 4;
 const MAX_HANDS = 2;
 
 interface Track {
@@ -24,29 +26,43 @@ interface Track {
   readonly vote: SideVote;
 }
 
-export async function openTracker(palm: Uint8Array, landmark: Uint8Array, mirrored: boolean, open: OpenGraph): Promise<NativeTracker> {
-  const detector = new PalmDetector(await open(palm, "The palm network"));
-  return new NativeTracker(detector, new LandmarkNetwork(await open(landmark, "The landmark network")), mirrored);
+/** The bundle's two networks, opened. */
+export interface HandNetworks {
+  readonly detector: PalmDetector;
+  readonly network: LandmarkNetwork;
+  release(): Promise<void>;
+}
+
+export async function openHands(palm: Uint8Array, landmark: Uint8Array, open: OpenGraph): Promise<HandNetworks> {
+  const graphs = [await open(palm, "The palm network"), await open(landmark, "The landmark network")] as const;
+  const release = async () => {
+    for (const graph of graphs) await graph.release();
+  };
+  return { detector: new PalmDetector(graphs[0]), network: new LandmarkNetwork(graphs[1]), release };
 }
 
 export class NativeTracker {
   private tracks: Track[] = [];
   private lost: Track[] = [];
   private searchedNs: bigint | null = null;
+  private sinceSearch = 0;
   private next = 0;
 
-  constructor(private readonly detector: PalmDetector, private readonly network: LandmarkNetwork, private readonly mirrored: boolean) {}
+  /** live: pictures that come while one is read are lost, so that none may take long. */
+  constructor(private readonly networks: HandNetworks, private readonly mirrored: boolean, private readonly live = false) {}
 
   /** Both hands of one picture. With `appearance`, also read out the keyframe feature. */
   async track(picture: Picture, tNs: bigint, appearance: boolean): Promise<HandFrame> {
     const began = performance.now();
     await this.follow(picture, tNs, appearance);
+    this.sinceSearch += 1;
     const stages: Record<string, number> = {};
     if (this.mustSearch(tNs)) {
       const from = performance.now();
-      const palms = await this.detector.detect(picture);
+      const palms = await this.networks.detector.detect(picture);
       stages.detect = performance.now() - from;
       this.searchedNs = tNs;
+      this.sinceSearch = 0;
       for (const palm of palms.slice(0, MAX_HANDS + this.tracks.length)) {
         if (this.tracks.length >= MAX_HANDS) break;
         await this.attempt(palm, picture, tNs, appearance);
@@ -74,6 +90,7 @@ export class NativeTracker {
   private mustSearch(tNs: bigint): boolean {
     if (this.tracks.length >= MAX_HANDS) return false;
     if (!this.tracks.length || this.searchedNs === null) return true;
+    if (this.live && this.sinceSearch < LIVE_SEARCH) return false;
     // a clock that went backwards counts as due; half a millisecond forgives rounded time stamps
     const since = tNs - this.searchedNs;
     return since < 0n || since >= SEARCH_NS - 500_000n;
@@ -96,7 +113,7 @@ export class NativeTracker {
   }
 
   private async read(picture: Picture, roi: Roi, feature: boolean): Promise<Reading | null> {
-    return inside(roi, picture.width, picture.height) ? this.network.read(picture, roi, PRESENCE, feature) : null;
+    return inside(roi, picture.width, picture.height) ? this.networks.network.read(picture, roi, PRESENCE, feature) : null;
   }
 
   private update(track: Track, reading: Reading, tNs: bigint): void {
@@ -107,7 +124,7 @@ export class NativeTracker {
   }
 
   private frame({ width, height }: Picture, tNs: bigint, appearance: boolean, stagesMs: Record<string, number>): HandFrame {
-    const size = appearance ? this.network.featureSize : 0;
+    const size = appearance ? this.networks.network.featureSize : 0;
     const frame = handFrame(tNs, {
       appearance: size ? new Float32Array(2 * size).fill(NaN) : null, imageSize: [width, height], stagesMs,
     });

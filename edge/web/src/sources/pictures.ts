@@ -55,6 +55,8 @@ abstract class VideoSource implements Source {
 
 /** A camera: what comes while a picture is being read is left out, and counted. */
 export class CameraSource extends VideoSource {
+  readonly live = true;
+
   async run(intake: Intake, signal: AbortSignal): Promise<void> {
     let stream: MediaStream;
     try {

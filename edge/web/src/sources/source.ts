@@ -14,6 +14,7 @@ export interface Source {
   readonly mirrored?: boolean;
   readonly appearanceDigest: string;
   readonly pictures: boolean;
+  readonly live?: boolean;
   /** Pictures that came while the one before was still being read. */
   readonly missed?: number;
   run(intake: Intake, signal: AbortSignal): Promise<void>;

@@ -104,6 +104,7 @@ export class App {
       wording: this.wording(),
       appearanceDigest: source.appearanceDigest,
       pictures: source.pictures,
+      live: source.live ?? false,
     };
     await this.engine.ask({ kind: "start", settings });
     this.state("running");

@@ -4,10 +4,11 @@ import { existsSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import type { Figures } from "../../src/protocol";
 import { ROOT } from "../node";
 
 const CHROMIUM = process.env.FIGOP_CHROMIUM ?? "/usr/bin/chromium";
-const PYTHON = process.env.FIGOP_PYTHON ?? "python3";
+export const PYTHON = process.env.FIGOP_PYTHON ?? "python3";
 /** Nothing that the browser does for itself: it would only ask for hosts that are not there. */
 const QUIET = [
   "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
@@ -96,6 +97,16 @@ export async function ready(page: Page): Promise<void> {
 export async function rows(page: Page): Promise<Record<string, unknown>[]> {
   const all = await page.evaluate(() => JSON.stringify((globalThis as unknown as { figop: { rows: unknown[] } }).figop.rows));
   return (JSON.parse(all) as Record<string, unknown>[]).map(({ stages_ms: _, age_ms: __, ...rest }) => rest);
+}
+
+/** What the worker measured so far; its marks in milliseconds from the navigation's start. */
+export async function measured(page: Page): Promise<Figures> {
+  return page.evaluate(async () => {
+    const app = (globalThis as unknown as { figop: { engine: { ask(r: unknown): Promise<{ figures: Figures }> } } }).figop;
+    const { figures } = await app.engine.ask({ kind: "figures" });
+    const marks = Object.entries(figures.marks).map(([name, at]) => [name, at - performance.timeOrigin]);
+    return { ...figures, marks: Object.fromEntries(marks) };
+  });
 }
 
 /** Have the page read a file, and wait for its end. */
