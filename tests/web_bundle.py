@@ -1,4 +1,4 @@
-"""Bundles for the browser tests as figop export makes them, but unverified: verification takes minutes, and is its own matter.
+"""Bundles for the browser tests as figop export makes them, but unverified (that takes minutes, and has its own tests).
 
 hands: the float student with float hand networks. int8: the student by the default int8 recipe.
 """
