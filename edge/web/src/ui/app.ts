@@ -12,7 +12,7 @@ import { RecordingSource } from "../sources/recording";
 import type { Intake, Source } from "../sources/source";
 import { keepOffline } from "./offline";
 import { drawHands, drawLanes, SPAN_S } from "./draw";
-import { STRINGS, type Strings } from "./strings";
+import { SCORE_WORDS, STRINGS, type Strings } from "./strings";
 import { barLabel, clock, Timeline } from "./timeline";
 
 const $ = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
@@ -51,6 +51,10 @@ export class App {
 
   get strings(): Strings {
     return STRINGS[$<HTMLSelectElement>("language").value]!;
+  }
+
+  private get words(): Readonly<Record<string, string>> {
+    return SCORE_WORDS[$<HTMLSelectElement>("language").value]!;
   }
 
   /** Open the bundle that is served beside the page. */
@@ -184,7 +188,7 @@ export class App {
     const rows = this.timeline.bars().slice(-60).map(({ event: e }) => {
       const line = document.createElement("tr");
       const fingers = e.fingers.length ? e.fingers.map((f) => strings[f]).join(", ") : strings.hand;
-      for (const text of [`${clock(e.start - origin)} – ${clock(e.end - origin)}`, strings[e.hand], fingers, barLabel(e)]) {
+      for (const text of [`${clock(e.start - origin)} – ${clock(e.end - origin)}`, strings[e.hand], fingers, barLabel(e, this.words)]) {
         line.insertCell().textContent = text ?? "";
       }
       return line;
@@ -207,7 +211,7 @@ export class App {
     const now = this.still.matches ? Math.ceil(this.now) : this.now;
     const until = Math.max(now - this.back, origin + SPAN_S);
     drawHands($<HTMLCanvasElement>("hands"), this.frame, this.strings);
-    drawLanes($<HTMLCanvasElement>("lanes"), this.timeline.bars(), origin, this.now, until, this.strings);
+    drawLanes($<HTMLCanvasElement>("lanes"), this.timeline.bars(), origin, this.now, until, this.strings, this.words);
   }
 
   private wording(): WordingNames {

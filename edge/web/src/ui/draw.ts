@@ -82,7 +82,7 @@ export const SPAN_S = 8;
 const HEAD = 88;
 
 /** The score: for each hand a lane per finger and one for the whole hand; `until` is the right edge, seconds. */
-export function drawLanes(canvas: HTMLCanvasElement, bars: readonly Bar[], origin: number, now: number, until: number, strings: Strings): void {
+export function drawLanes(canvas: HTMLCanvasElement, bars: readonly Bar[], origin: number, now: number, until: number, strings: Strings, words: Readonly<Record<string, string>>): void {
   const [context, width, height] = sharp(canvas);
   const row = (height - 22) / 12;
   const from = until - SPAN_S;
@@ -120,7 +120,7 @@ export function drawLanes(canvas: HTMLCanvasElement, bars: readonly Bar[], origi
       context.clip();
       context.fillStyle = INK;
       context.textAlign = "left";
-      context.fillText(barLabel(event), left + 4, y + row / 2);
+      context.fillText(barLabel(event, words), left + 4, y + row / 2);
       context.restore();
     }
   }

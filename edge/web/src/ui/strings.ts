@@ -103,3 +103,15 @@ const zh: typeof en = {
 
 export type Strings = typeof en;
 export const STRINGS: Readonly<Record<string, Strings>> = { en, zh };
+
+/** Words of the score on bars, where they are not the score's own. */
+export const SCORE_WORDS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  en: { other_hand: "other hand" },
+  zh: {
+    curl: "弯曲", extend: "伸直", spread: "张开", close: "并拢", pinch: "捏合", release: "松开", tap: "轻敲", touch: "触碰", slide: "滑动",
+    rotate: "转动", point: "指点", hold: "保持", wave: "挥动", swipe: "划动", grab: "握拳", open: "展开", flick: "弹出", rest: "放松",
+    left: "向左", right: "向右", up: "向上", down: "向下", forward: "向前", backward: "向后", cw: "顺时针", ccw: "逆时针",
+    tip: "向指尖", base: "向指根", across: "横向",
+    thumb: "拇指", index: "食指", middle: "中指", ring: "无名指", pinky: "小指", palm: "掌心", object: "物体", surface: "表面", other_hand: "另一只手",
+  },
+};

@@ -55,13 +55,14 @@ function alike(a: FingerEvent, b: FingerEvent, running: boolean): boolean {
   return overlap && a.hand === b.hand && a.motion === b.motion && sameList(a.fingers, b.fingers);
 }
 
-/** The words on a bar: motion, direction or contact, repetition. */
-export function barLabel(e: FingerEvent): string {
-  const words = [e.motion];
-  if (e.direction) words.push(e.direction);
-  if (e.contact && !(e.contact === "thumb" && (e.motion === "pinch" || e.motion === "release"))) words.push(`· ${e.contact.replace("_", " ")}`);
-  if (e.repeat > 1) words.push(`×${e.repeat}`);
-  return words.join(" ");
+/** The words on a bar: motion, direction or contact, repetition; in the page's language, or the score's own. */
+export function barLabel(e: FingerEvent, words: Readonly<Record<string, string>> = {}): string {
+  const say = (word: string) => words[word] ?? word;
+  const said = [say(e.motion)];
+  if (e.direction) said.push(say(e.direction));
+  if (e.contact && !(e.contact === "thumb" && (e.motion === "pinch" || e.motion === "release"))) said.push(`· ${say(e.contact)}`);
+  if (e.repeat > 1) said.push(`×${e.repeat}`);
+  return said.join(" ");
 }
 
 /** Lane numbers 0..4 = the fingers, 5 = the whole hand. */

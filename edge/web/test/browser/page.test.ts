@@ -50,6 +50,10 @@ describe.skipIf(!here)(`the page (${why})`, () => {
     expect(said.length).toBeGreaterThan(0);
     for (const text of said) expect(text).toMatch(/[左右双].*。$/);
     expect(await stage.page.locator("html").getAttribute("lang")).toBe("zh");
+    // the score too, as a list and on the lanes
+    const score = await stage.page.locator("#rows td").allInnerTexts();
+    expect(score.length).toBeGreaterThan(8);
+    for (const text of score) expect(text).not.toMatch(/[a-z]{2}/);
     await picture(stage.page, "web-zh.png");
     await stage.page.selectOption("#language", "en");
   });
