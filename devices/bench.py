@@ -20,6 +20,8 @@ from devices.bench_install import DEMO_BAR_S, SIZE_BAR_MB
 from devices.bench_install import measure as measure_install
 from devices.bench_ros import add_kind, load_average, niceness
 from devices.bench_ros import measure as measure_ros
+from devices.bench_serve import add_kind as add_serve
+from devices.bench_serve import measure as measure_serve
 from devices.bench_stages import SHARE_BAR, ClockedTracker, measure
 from devices.bench_student import bars as student_bars
 from devices.bench_student import measure as measure_student
@@ -85,13 +87,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     ros.set_defaults(run=run_ros)
 
     headset = add_headset(kinds)
-    headset.set_defaults(run=run_headset)
+    headset.set_defaults(run=run_headset, seconds=None)
+    serve = add_serve(kinds)
+    serve.set_defaults(run=run_serve, seconds=None)
 
     precision = kinds.add_parser("precision", help="float, fp16 and int8 graphs side by side, both runtimes, by turns")
     precision.add_argument("--bundle", default="figop-base", help="a float bundle (default %(default)s)")
     precision.set_defaults(run=run_precision)
 
-    for parser in (hands, second, stages, student, install, serial, ros, headset, precision):
+    for parser in (hands, second, stages, student, install, serial, ros, headset, serve, precision):
         parser.add_argument("--core", type=int, default=None, help="run on this core (default: the last one)")
         parser.add_argument("--check", action="store_true", help="exit with 1 unless the bars hold")
         parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -203,6 +207,13 @@ def run_headset(args: argparse.Namespace) -> int:
     return _report(args, {"bench": "headset", "load_average_at_start": busy, **row}, bars, core)
 
 
+def run_serve(args: argparse.Namespace) -> int:
+    """`figop bench serve`."""
+    busy = load_average()
+    row = measure_serve(args.recording, args.events, args.listeners)
+    return _report(args, {"bench": "serve", "load_average_at_start": busy, **row}, {}, None)
+
+
 def _pairs(clips: list[Path]) -> list[tuple[Path, Path]]:
     videos: list[Path] = []
     for clip in clips:
@@ -249,7 +260,18 @@ def command(args: argparse.Namespace) -> str:
     for name in ("recording", "video", "venv"):
         if getattr(args, name, None):
             words += [f"--{name}", shown(getattr(args, name))]
-    for name in ("vs", "max_hands", "frames", "tracker", "minutes", "baud", "priority", "seconds"):
+    for name in (
+        "vs",
+        "max_hands",
+        "frames",
+        "tracker",
+        "minutes",
+        "baud",
+        "priority",
+        "seconds",
+        "events",
+        "listeners",
+    ):
         if getattr(args, name, None) is not None:
             words += [f"--{name.replace('_', '-')}", str(getattr(args, name))]
     return shlex.join(words)

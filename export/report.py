@@ -413,8 +413,29 @@ def browser(folder: Path) -> list[str]:
         f"| sent for the first load | {row['transfer_mb']} MB | <= {bar['transfer_mb']} MB |",
         f"| the app's own code, gzip | {row['app_code_gzip_kb']} KB | <= {bar['app_code_gzip_kb']} KB |",
         f"| a frame after its landmarks, p50 of {frame['runs']} (p95 {frame['p95']}, p99 {frame['p99']} ms) | {frame['p50']} ms | <= {bar['frame_ms_p50']} ms |",
+        *([] if "camera" not in row else [
+            f"| a picture of a live camera, p50 (p95 {row['camera']['picture_ms']['p95']} ms; "
+            f"{row['camera']['pictures_per_s']} a second, {row['camera']['captions']} captions in "
+            f"{row['camera']['seconds']} s) | {row['camera']['picture_ms']['p50']} ms | |"]),
         f"| decoding a caption, p95 of {told['runs']} (p50 {told['p50']}, p99 {told['p99']} ms) | {told['p95']} ms | <= {bar['decode_ms_p95']} ms |",
     ]  # fmt: skip
+
+
+def served(folder: Path) -> list[str]:
+    """Events of `figop serve` on their way to other programs."""
+    row = load("serve", folder)
+    if not row:
+        return ["Not measured."]
+    out = ["| listeners | way | arrived | p50 | p95 | p99 |", "| --- | --- | --- | --- | --- | --- |"]
+    for name, ways in row.items():
+        if name.startswith("listeners_"):
+            for way, r in ways.items():
+                times = " | ".join(f"{r[p]} ms" for p in ("p50_ms", "p95_ms", "p99_ms"))
+                out.append(f"| {name[10:]} | {way.replace('_', ' ')} | {r['arrived']} of {r['of']} | {times} |")
+    about = (
+        f"Events of {row['bytes']} bytes on average, one every {row['every_ms']:.0f} ms, each way in turn; load of the "
+    )
+    return [about + f"machine {row['load_average_at_start']}. `{row['command']}`", "", *out]
 
 
 def gestures(folder: Path) -> list[str]:
@@ -471,6 +492,7 @@ def page(folder: Path = RESULTS) -> str:
         ("Hand tracker against MediaPipe, paired on one core", trackers(folder)),
         ("Search and corpora", search(folder)),
         ("In the browser", browser(folder)),
+        ("Events to other programs (figop serve)", served(folder)),
         ("Micro-gestures", gestures(folder)),
         ("Other figures", others(folder)),
         ("Bars", bars(folder)),
