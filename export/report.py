@@ -254,6 +254,16 @@ def others(folder: Path) -> list[str]:
             f"in order and as sent, {noisy['failed']} were reported failed, the slowest took {noisy['latency_ms']['max']} ms "
             f"(processes at {row['command'].split()[-1]} priority, load {row['load_average']} on {row['cores']} cores)."
         )
+    if row := load("ros", folder):
+        gestures, pictures = row["gestures"]["ms"], row["images"]
+        busy = f"load {row['load_average_at_start']:g}"
+        ahead = f"{busy}, scheduled before others by nice {row['nice']}" if row.get("nice", 0) < 0 else busy
+        out.append(
+            f"- ROS 2 between processes ({ahead}): a gesture event {gestures['p50']:.1f} ms (p50), {gestures['p95']:.1f} ms "
+            f"(p95), {gestures['p99']:.1f} ms (p99) after its hand frame was published; {pictures['frames']} of "
+            f"{pictures['pictures']} pictures of 640 x 480 came back as hands, ROS added {pictures['added_ms']['p50']:.1f} ms "
+            f"(p50), {pictures['added_ms']['p95']:.1f} ms (p95) to the tracker's {pictures['tracker_ms']['p50']:.1f} ms."
+        )
     if row := load("bench/x86-64", folder):
         start, path = row["start_up"], row["caption_path"]
         out.append(
