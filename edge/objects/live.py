@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from edge.events import Caption, Event
 from edge.hands.frame import HandFrame, HandTracker
+from edge.objects.clip import clip_of
 from edge.objects.detections import DetectionSource
-from edge.objects.dynamics import Reading, clip_of, read
+from edge.objects.dynamics import Reading, read
 from edge.objects.event import ObjectScore
 from edge.objects.grasp import GraspTrace, shipped
 from edge.objects.narrator import narrate

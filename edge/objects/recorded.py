@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from edge.hands.frame import HandFrame
+from edge.objects.clip import DynamicsSettings, clip_of
 from edge.objects.detections import Detections
-from edge.objects.dynamics import DynamicsSettings, Reading, clip_of, read
+from edge.objects.dynamics import Reading, read
 from edge.objects.grasp import GraspTrace, shipped
 from edge.objects.things import Things
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from edge import cli
+from edge.objects.clip import DynamicsSettings
 from edge.objects.detections import Detections, lines
-from edge.objects.dynamics import DynamicsSettings
 from edge.objects.live import ObjectCaptioner
 from edge.objects.recorded import read_all
 from edge.pipeline import Captioner
