@@ -116,6 +116,9 @@ results: networks $(RUNTIME) ## measure every figure in results/ anew (an hour; 
 	@$(IN_TEST) figop eval captions out/test-clips --cache out/tracked --jobs 2 -o results/captions_rendered.json
 	@$(IN_TEST) figop eval captions out/test-clips --bundle figop-rules --cache out/tracked --jobs 2 \
 		-o results/captions_rendered_rules.json
+	@$(IN_TEST) figop setup --variant lite
+	@$(IN_TEST) figop eval captions out/test-clips --from pixels --cache out/tracked --tracker native-lite --jobs 2 \
+		-o results/captions_rendered_lite.json
 	@for lacks in image "world wrist" appearance; do $(IN_TEST) figop eval captions out/test-clips --from pixels \
 		--cache out/tracked --without $$lacks -o results/captions_rendered_without_$${lacks%% *}.json; done
 	@$(IN_TEST) python -m export.sim.simulated -o out/simulated --count 150
@@ -146,6 +149,10 @@ results-real: networks
 		--truth tests/reference/dex_hand_video.second.json -o results/captions_real_hand_video_second_rules.json
 	@$(IN_TEST) figop bench hands --video $(HAND_VIDEO) --max-hands 1 -o results/tracker_one_hand.json
 	@$(IN_TEST) figop bench hands --video $(HAND_VIDEO) --max-hands 2 -o results/tracker_two_hands.json
+	@$(IN_TEST) figop setup --variant lite
+	@$(IN_TEST) figop bench hands --video $(HAND_VIDEO) --tracker native-lite -o results/tracker_lite.json
+	@$(IN_TEST) figop eval captions $(HAND_VIDEO) --from pixels --cache out/tracked --tracker native-lite \
+		--truth tests/reference/dex_hand_video.json -o results/captions_real_hand_video_lite.json
 	@$(IN_TEST) figop bench stages --video $(HAND_VIDEO) -o results/stages.json
 
 # Pictures for testing only, outside the repository as the video is.

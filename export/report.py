@@ -39,10 +39,12 @@ _CAPTIONED = {
     "captions_simulated": "simulated test programs, as the fitted tracker sees them",
     "captions_simulated_exact": "simulated test programs, exact landmarks",
     "captions_rendered": "rendered test programs",
+    "captions_rendered_lite": "rendered test programs, lite hand networks (`--tracker native-lite`)",
     "captions_rendered_without_image": "rendered test programs without image landmarks",
     "captions_rendered_without_world": "rendered test programs without world landmarks and wrist",
     "captions_rendered_without_appearance": "rendered test programs without keyframe features",
     "captions_real_hand_video": "real hand video, first reading",
+    "captions_real_hand_video_lite": "real hand video, first reading, lite hand networks",
     "captions_real_hand_video_second": "real hand video, second reading",
 }
 
@@ -154,11 +156,11 @@ def student(folder: Path) -> list[str]:
 def trackers(folder: Path) -> list[str]:
     """The native tracker against MediaPipe, by number of hands allowed."""
     out = [
-        "| hands allowed | frames | speed-up (wall) | speed-up (processor time) "
-        "| median landmark distance, palm lengths | found where mediapipe finds | native p50 / p95 / p99 ms | mediapipe p50 / p95 / p99 ms |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| tracker | hands allowed | frames | speed-up (wall) | speed-up (processor time) "
+        "| landmark distance, palm lengths: median, p95 | found where mediapipe finds | ours p50 / p95 / p99 ms | mediapipe p50 / p95 / p99 ms |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for name in ("tracker_one_hand", "tracker_two_hands"):
+    for name in ("tracker_one_hand", "tracker_two_hands", "tracker_lite"):
         row = load(name, folder)
         if row is None:
             continue
@@ -167,8 +169,8 @@ def trackers(folder: Path) -> list[str]:
         )
         parity = row["parity"]
         out.append(
-            f"| {row['max_hands']} | {row['frames']} | {row['speedup']:.2f} | {row['speedup_cpu']:.2f} "
-            f"| {parity['distance_median']:.4f} | {parity['found_frames_share']:.1%} | {ours} | {theirs} |"
+            f"| {row.get('tracker', 'native')} | {row['max_hands']} | {row['frames']} | {row['speedup']:.2f} | {row['speedup_cpu']:.2f} "
+            f"| {parity['distance_median']:.4f}, {parity['distance_p95']:.3f} | {parity['found_frames_share']:.1%} | {ours} | {theirs} |"
         )
     return out
 

@@ -7,14 +7,17 @@ from typing import Any
 from edge.errors import RuntimeUnavailable
 from edge.hands.frame import HandTracker
 
-TRACKERS = ("native", "mediapipe")
+TRACKERS = ("native", "native-lite", "mediapipe")
 
 
 def open_tracker(name: str = "native", *, max_hands: int = 2, mirrored: bool = False, **options: Any) -> HandTracker:
-    """A tracker: "native" or "mediapipe"; `options` go to its class. Raises RuntimeUnavailable."""
-    if name == "native":
+    """A tracker; `options` go to its class. "native-lite" is "native" with the lite networks. Raises
+    RuntimeUnavailable."""
+    if name in ("native", "native-lite"):
         from edge.hands.native import NativeTracker
 
+        if name == "native-lite":
+            options["variant"] = "lite"
         return NativeTracker(max_hands, mirrored, **options)
     if name == "mediapipe":
         from edge.hands.mediapipe import MediapipeTracker

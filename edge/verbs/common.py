@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from edge.errors import SourceError
 from edge.events import Event
+from edge.hands.backends import TRACKERS
 from edge.hands.frame import VIEWS, HandFrame
 from edge.play import Outcome, play
 from edge.plugins import open_sink
@@ -116,7 +117,10 @@ def add_camera_view(group: Any, *, tracked: bool = True) -> None:
         )
         group.add_argument("--max-hands", type=int, choices=(1, 2), default=2, help="(default: %(default)s)")
         group.add_argument(
-            "--tracker", choices=("native", "mediapipe"), default="native", help="(default: %(default)s)"
+            "--tracker",
+            choices=TRACKERS,
+            default="native",
+            help="(default: %(default)s; native-lite is faster and rougher)",
         )
 
 

@@ -19,6 +19,7 @@ import edge
 from edge.bundle import Bundle
 from edge.cli import PARTLY
 from edge.errors import SinkError
+from edge.hands.backends import TRACKERS
 from edge.language.resource import load
 from edge.narrator import DETAILS, STYLES
 from edge.provenance import shown, versions
@@ -62,6 +63,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     captions.add_argument("--cache", type=Path, metavar="DIR",
                           help="keep tracked landmarks here as NAME.tracked.npz, and use those newer than their video; "
                           "delete them when the tracker changes")  # fmt: skip
+    captions.add_argument("--tracker", choices=TRACKERS, default="native", help="of pixels (default %(default)s)")
     captions.add_argument("--without", nargs="+", choices=tuple(WITHOUT), default=[], metavar="WHAT",
                           help=f"show the captioner no {', '.join(WITHOUT)}, as if the source had none")  # fmt: skip
     captions.add_argument("--language", default="en", help="language of the captions (default %(default)s)")
@@ -112,7 +114,8 @@ def _judged(
         missing = "a video beside its truth" if args.source == "pixels" else "true landmarks"
         raise ClipError(f"None of the {len(clips)} clips has {missing}, so there is nothing to caption.")
     wording = {name: value for name, usual in WORDING.items() if (value := getattr(args, name)) != usual}
-    jobs = [Job(clip, wanted, args.bundle, open_speaker, args.cache, wording, tuple(args.without)) for clip in clips]
+    jobs = [Job(clip, wanted, args.bundle, open_speaker, args.cache, wording, tuple(args.without), args.tracker)
+            for clip in clips]  # fmt: skip
     results = list(_progress(_run_all(jobs, args.jobs), len(jobs)))
     sources = {
         source: summary([r.judgements[source] for r in results if source in r.judgements])
@@ -123,6 +126,7 @@ def _judged(
     report = _report(args, clips, sources) | {
         "bundle": args.bundle,
         **({"without": args.without} if args.without else {}),
+        **({"tracker": args.tracker} if args.tracker != "native" else {}),
         "weights": Bundle.open(args.bundle).weights_digest,
         "cached_clips": sum(r.cached for r in results),
         "per_clip": [_per_clip(r) for r in results],

@@ -76,6 +76,7 @@ class Job:
     cache: Path | None = None
     wording: Mapping[str, str] = field(default_factory=dict)  # language, style, detail where they are not the usual
     without: tuple[str, ...] = ()
+    tracker: str = "native"
 
     @property
     def language(self) -> str:
@@ -125,7 +126,7 @@ def _tracked(job: Job) -> Path | None:
     """The cached landmarks of a clip, where they are newer than its video."""
     if job.cache is None or job.clip.video is None:
         return None
-    path = job.cache / f"{job.clip.video.stem}{TRACKED}"
+    path = _cache(job, job.clip.video)
     if path.is_file() and path.stat().st_mtime >= job.clip.video.stat().st_mtime:
         return path
     return None
@@ -168,7 +169,7 @@ def _from_pixels(job: Job, video: Path) -> Heard:
     source = open_source(video)
     try:
         with job.open_speaker(
-            job.bundle, view=clip.view, mirrored=clip.mirrored, tracker="native", **job.wording
+            job.bundle, view=clip.view, mirrored=clip.mirrored, tracker=job.tracker, **job.wording
         ) as speaker:
             heard = listen(speaker, source)
             appearance = speaker.tracker.appearance_digest if speaker.tracker else ""
@@ -178,8 +179,14 @@ def _from_pixels(job: Job, video: Path) -> Heard:
         recording = Recording.from_frames(
             heard.frames, mirrored=clip.mirrored, view=clip.view, appearance_digest=appearance
         )
-        recording.save(job.cache / f"{video.stem}{TRACKED}")
+        recording.save(_cache(job, video))
     return heard
+
+
+def _cache(job: Job, video: Path) -> Path:
+    """Where landmarks of a video are kept: every tracker's have a name of their own."""
+    other = "" if job.tracker == "native" else f".{job.tracker}"
+    return (job.cache or Path()) / f"{video.stem}{other}{TRACKED}"
 
 
 # -- floor and ready-made captions -----------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import pytest
 
 from edge.errors import RuntimeUnavailable
 from edge.hands import networks
+from edge.hands.backends import open_tracker
 from edge.hands.graft import add_output
 from edge.hands.landmark import SHARED_FEATURE
 from edge.runtime import open_session
@@ -65,6 +66,13 @@ def test_without_setup_the_sentence_says_what_to_run(world):
     with pytest.raises(RuntimeUnavailable, match=r"palm\.tflite is not in .*; run `figop setup`"):
         networks.locate_networks()
     assert world.calls == []
+
+
+def test_the_lite_tracker_asks_for_the_lite_networks(world, monkeypatch):
+    for known in (networks.PALM, networks.LANDMARK):
+        monkeypatch.setitem(known, "lite", known["full"])
+    with pytest.raises(RuntimeUnavailable, match=r"is not in .*; run `figop setup --variant lite`"):
+        open_tracker("native-lite", max_hands=1)
 
 
 def test_a_wheel_on_disk_needs_no_network(world):
