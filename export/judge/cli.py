@@ -184,6 +184,8 @@ def _command(args: argparse.Namespace) -> str:
         words += ["--bundle", shown(Path(args.bundle))]
     for name, usual in WORDING.items():
         words += [f"--{name}", getattr(args, name)] if getattr(args, name) != usual else []
+    words += ["--tracker", args.tracker] if args.tracker != "native" else []
+    words += ["--without", *args.without] if args.without else []
     words += ["--text-metrics"] if args.text_metrics else []
     words += ["--llm-judge", args.llm_judge, "--llm-model", args.llm_model] if args.llm_judge else []
     return shlex.join(words + (["--limit", str(args.limit)] if args.limit else []))

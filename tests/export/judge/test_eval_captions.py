@@ -164,6 +164,7 @@ def test_pixels_come_from_the_video_and_are_cached(tmp_path: Path, capsys: pytes
     assert again["sources"] == first["sources"]
     other = figures(capsys, shown, "--from", "pixels", "--cache", cache, "--tracker", "native-lite")
     assert other["tracker"] == "native-lite"
+    assert other["command"].endswith("--from pixels --tracker native-lite")
     assert other["cached_clips"] == 0
     assert (cache / "clip.native-lite.tracked.npz").is_file()
     newer = (cache / "clip.tracked.npz").stat().st_mtime + 10
