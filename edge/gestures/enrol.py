@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 
 from edge.bundle import Bundle
 from edge.gestures.background import Background
+from edge.gestures.likeness import alike, describe
 from edge.gestures.listen import SEEN, Heard, hear, listen
 from edge.gestures.match import sentence_score
 from edge.gestures.reader import Reader, shipped
 from edge.gestures.store import Gesture, GestureError, GestureStore
-from edge.gestures.watch import WatchSettings, acting, alike, spans_of
+from edge.gestures.watch import WatchSettings, acting, spans_of
 from edge.hands.frame import HandFrame, HandTracker
 from edge.score import HANDS
 from edge.sources import Picture
@@ -154,7 +155,7 @@ def enrol(
     reader, background = reader or shipped(), background or Background.load(store.weights)
     if len(examples) < LEAST:
         raise GestureError(f"A gesture needs {LEAST} examples at least, three are better; found {len(examples)}.")
-    vectors = np.stack([reader.describe(e.read) for e in examples])
+    vectors = np.stack([describe(reader, e.rows, e.read) for e in examples])
     left_out = tuple(alike(np.delete(vectors, k, axis=0), vectors[k]) for k in range(len(vectors)))
     worst = int(np.argmin(left_out))
     if left_out[worst] < AGREE:
@@ -178,7 +179,8 @@ def enrol(
             collisions[other.name] = near
     everyday = 0.0
     if background is not None:
-        everyday = max(alike(vectors, reader.describe(read)) for _, read, _ in background.spans(everyday=True))
+        spans = background.spans(everyday=True)
+        everyday = max(alike(vectors, describe(reader, rows, read)) for rows, read, _ in spans)
     least, most = max(everyday + ABOVE, *rivals), min(left_out)
     threshold = float(np.clip((least + most) / 2 if least < most else least, LOWEST, HIGHEST))
     return Enrolled(Gesture(name, "examples", threshold, examples=vectors), left_out, collisions, everyday)

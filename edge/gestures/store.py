@@ -29,7 +29,9 @@ from edge.score import Score
 Array = NDArray[np.float32]
 
 STORE, READER, HEAD = "gestures.json", "gesture_reader.npz", "gesture_head.npz"
-STORE_SCHEMA = 1
+STORE_SCHEMA = 2
+#: from which on examples are described as they are now (`edge.gestures.likeness`)
+_DESCRIBED = 2
 KINDS = ("sentence", "examples", "shape")
 BUILTIN = Path(__file__).with_name("builtin.json")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -137,7 +139,8 @@ class GestureStore:
                     f"{STORE} is of schema {raw['schema']}, and this figop reads up to {STORE_SCHEMA}: update figop."
                 )
             gestures = tuple(_gesture(row) for row in raw["gestures"])
-            store = cls((), str(raw["weights"]))
+            older = raw["schema"] < _DESCRIBED and any(g.kind == "examples" for g in gestures)
+            store = cls((), "another description" if older else str(raw["weights"]))
             for gesture in gestures:
                 store = store.add(gesture)
         except BundleError:
@@ -149,17 +152,22 @@ class GestureStore:
         return store
 
     @classmethod
-    def of(cls, bundle: Bundle) -> GestureStore:
-        """A bundle's gestures. Raises BundleError where their vectors are another student's."""
+    def of(cls, bundle: Bundle, *, strangers: bool = False) -> GestureStore:
+        """A bundle's gestures. Raises BundleError where examples were read by another student or an older figop, unless
+        `strangers` are taken too."""
         if STORE not in bundle.files:
             return cls((), bundle.weights_digest)
         store = cls.from_bytes(bundle.read(STORE))
         # an exported bundle says whose weights it quantised; its gate heard these gestures
         known = (bundle.weights_digest, bundle.built.get("from", {}).get("weights"))
-        if store.weights not in known and any(g.kind == "examples" for g in store):
+        if store.weights in known:
+            return store
+        if not any(g.kind == "examples" for g in store):
+            return replace(store, weights=bundle.weights_digest)
+        if not strangers:
             raise BundleError(
-                f"The gestures of the bundle {bundle.name} were enrolled with another student: "
-                "remove and enrol them again."
+                f"The gestures of the bundle {bundle.name} were enrolled with another student, or by an older figop: "
+                "remove them (figop gesture remove NAME) and enrol them again."
             )
         return store
 

@@ -2,7 +2,7 @@
 
 A span opens when the frame heads or the finger reader see the hand act and closes after `patience_s` of rest. What is
 scored: for a sentence, how probable its events are (`edge.gestures.match`); for examples, how near the span is to
-theirs in the reader's coordinates. Poses need no activity: they are held.
+theirs (`edge.gestures.likeness`). Poses need no activity: they are held.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.encoder import LAG
+from edge.gestures.likeness import alike, describe
 from edge.gestures.match import Matcher, Run
 from edge.gestures.reader import Reader
 from edge.gestures.shapes import PoseReader
@@ -43,12 +44,6 @@ class WatchSettings:
     patience_s: float = 0.17
     steady: int = 3
     pose_s: float = 0.4
-
-
-def alike(examples: Array, what: Array) -> float:
-    """How near a description [K] is to what examples [N,K] have in common, -1..1."""
-    mean = examples.mean(axis=0)
-    return float(mean @ what / max(float(np.linalg.norm(mean)), 1e-6))
 
 
 def acting(rows: Array, read: Array | None = None, quiet: Sequence[int] = ()) -> Array:
@@ -125,19 +120,21 @@ class HandWatch:
         self._pose: tuple[str, float, float] = ("", 0.0, 0.0)
         self._pose_told: Spot | None = None
 
-    def scores(self, sentences: Array, read: Sequence[Array]) -> list[tuple[float, float, Gesture]]:
+    def scores(
+        self, sentences: Array, rows: Sequence[Array], read: Sequence[Array]
+    ) -> list[tuple[float, float, Gesture]]:
         """(score over threshold, score, gesture) of a span: those that reach theirs, the least typical first.
 
-        sentences: the scores of the sentences; read: the finger reader's rows, for the examples.
+        sentences: the scores of the sentences; rows, read: the span's, for the examples.
         """
         found = [(float(score), g) for score, g in zip(sentences, self._sentences, strict=True)]
         if self._examples and self._reader and read:
-            what = self._reader.describe(np.stack(read))
-            found += [(alike(g.examples, what), g) for g in self._examples if g.examples.shape[1] == len(what)]
+            what = describe(self._reader, np.stack(rows), np.stack(read))
+            found += [(alike(g.examples, what), g) for g in self._examples]
         if not found:
             return []
-        rows_ = [(s - g.threshold, s, g) for s, g in found]
-        return sorted(rows_, key=lambda r: (r[0] < 0, r[2].typical - math.log(r[1] + 1e-3), r[2].name))
+        reached = [(s - g.threshold, s, g) for s, g in found]
+        return sorted(reached, key=lambda r: (r[0] < 0, r[2].typical - math.log(r[1] + 1e-3), r[2].name))
 
     def push(self, t: float, rows: Array, joints: Array | None, read: Array | None = None) -> list[Spot]:
         """The heads' rows [7,R] of `LAG` ticks ago, the joints [21,3] (None = not seen), and the finger reader's row
@@ -180,7 +177,7 @@ class HandWatch:
         if not self._examples and not (self._run.best >= self._least).any():
             self._lead = ("", 0)
             return []
-        found = self.scores(self._run.best, self._read)
+        found = self.scores(self._run.best, self._rows, self._read)
         if not found or found[0][0] < 0:
             self._lead = ("", 0)
             return []
@@ -198,12 +195,12 @@ class HandWatch:
 
     def _close(self) -> list[Spot]:
         keep = max(1, round((self._active - self._start) * TICK_HZ) + 1)
-        count, read, best = len(self._rows[:keep]), self._read[:keep], self._best[:keep]
+        rows, read, best = self._rows[:keep], self._read[:keep], self._best[:keep]
         start, end, told = self._start, self._active + 1 / TICK_HZ, self._told
         self._rows, self._read, self._best, self._told, self._lead = [], [], [], None, ("", 0)
         self._run = Run(self._matcher)
-        if count >= self.settings.least_s * TICK_HZ:
-            found = self.scores(best[-1] if best else _NONE, read)
+        if len(rows) >= self.settings.least_s * TICK_HZ:
+            found = self.scores(best[-1] if best else _NONE, rows, read)
             if found and found[0][0] >= 0:
                 _, score, gesture = found[0]
                 if told is None:

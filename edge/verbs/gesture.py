@@ -80,7 +80,7 @@ def _say(args: argparse.Namespace, about: dict[str, Any], text: str) -> int:
 
 
 def _list(args: argparse.Namespace) -> int:
-    store = GestureStore.of(Bundle.open(args.bundle))
+    store = GestureStore.of(Bundle.open(args.bundle), strangers=True)
     rows = [{k: v for k, v in g.to_dict().items() if k != "examples"} for g in store]
     if args.json:
         print(json.dumps({"gestures": rows, "builtin": builtin()}))
@@ -179,7 +179,7 @@ def _enrol(args: argparse.Namespace) -> int:
 
 def _remove(args: argparse.Namespace) -> int:
     bundle = Bundle.open(args.bundle)
-    store = GestureStore.of(bundle).remove(args.name)
+    store = GestureStore.of(bundle, strangers=True).remove(args.name)
     where = write(bundle, {STORE: store.to_bytes()}, args.output)
     return _say(args, {"bundle": str(where), "removed": args.name}, f"{where}: {args.name} is gone, {len(store)} left")
 

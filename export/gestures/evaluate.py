@@ -22,11 +22,12 @@ from edge.encoder import LAG
 from edge.files import write_whole
 from edge.gestures.background import FLOOR, Background, standing
 from edge.gestures.enrol import Example
+from edge.gestures.likeness import alike, describe
 from edge.gestures.listen import hear
 from edge.gestures.match import Matcher
 from edge.gestures.reader import READER_FILE, Reader
 from edge.gestures.store import builtin
-from edge.gestures.watch import WatchSettings, acting, alike, spans_of
+from edge.gestures.watch import WatchSettings, acting, spans_of
 from edge.provenance import versions
 from edge.recognisers import open_student
 from edge.recording import Recording
@@ -182,7 +183,7 @@ def by_examples(
     Examples are of other persons, hands, views and cameras than what is asked.
     """
     shown = [c.example(reader) for c in clips]
-    vectors = [None if e is None else reader.describe(e.read) for e in shown]
+    vectors = [None if e is None else describe(reader, e.rows, e.read) for e in shown]
     rng = np.random.default_rng(seed)
     accuracy, own, other = [], list[float](), list[float]()
     for _ in range(DRAWS):

@@ -15,6 +15,7 @@ from edge.errors import BundleError, ScoreError
 from edge.gestures.attributes import DIMENSIONS, VALUES, merged
 from edge.gestures.background import Background, standing
 from edge.gestures.enrol import Example, enrol
+from edge.gestures.likeness import alike, describe
 from edge.gestures.match import event_score, sentence_score
 from edge.gestures.reader import READER_FILE, Reader, parts_of
 from edge.gestures.sentence import events_of
@@ -306,3 +307,26 @@ def test_a_sentence_that_names_a_hand_is_not_told_of_the_other() -> None:
 def test_fingers_of_the_vocabulary_are_slots() -> None:
     assert MOTION_NAMES[0] == ""
     assert len(FINGERS) == 5
+
+
+def test_strange_examples_can_be_removed_and_enrolled_again(bundle: Path, tmp_path: Path) -> None:
+    opened = Bundle.open(bundle)
+    old = Gesture("pluck", "examples", 0.7, examples=np.eye(2, dtype=np.float32))
+    raw = json.loads(GestureStore((old,), opened.weights_digest).to_bytes())
+    for name, stored in (("older", {**raw, "schema": 1}), ("other", {**raw, "weights": "other"})):
+        out = write(opened, {STORE: json.dumps(stored).encode()}, tmp_path / f"{name}.figop")
+        with pytest.raises(BundleError, match="figop gesture remove"):
+            GestureStore.of(Bundle.open(out))
+        assert main(["gesture", "list", "--bundle", str(out)]) == 0
+        assert main(["gesture", "remove", "pluck", "--bundle", str(out)]) == 0
+        again = GestureStore.of(Bundle.open(out))
+        assert (len(again), again.weights) == (0, opened.weights_digest)
+
+
+def test_both_readings_count_in_a_description() -> None:
+    (pinch,), (tap,) = events_of("The index finger pinches."), events_of("The ring finger taps the thumb.")
+    known = reader()
+    same = describe(known, rows_of(pinch), read_of(pinch))
+    assert same @ same == pytest.approx(1.0, abs=1e-4)
+    for rows, read in ((rows_of(tap), read_of(pinch)), (rows_of(pinch), read_of(tap))):
+        assert alike(same[None], describe(known, rows, read)) < 0.9
