@@ -2,8 +2,9 @@
 
 static: QDQ, activations unsigned and weights signed (U8S8: on x86-64 the fast pair; S8S8 was 0.8x of float), every
 operator that the runtime knows. mixed: MatMul, Gemm and Conv. dynamic: MatMul and Gemm alone, because ConvInteger is
-3-6 times slower than float. weight_only and float16: weights stored small and made float when the graph is loaded.
-Same inputs, same bytes.
+3-6 times slower than float; its weights are unsigned: x86 without VNNI adds products of unsigned with signed bytes in 16
+bits, which saturates, and told other events than ARM (`make arm64-check`). weight_only and float16: weights stored small
+and made float when the graph is loaded. Same inputs, same bytes.
 """
 
 from __future__ import annotations
@@ -58,7 +59,8 @@ def quantise(data: bytes, role: str, recipe: Recipe, feeds: Sequence[Feed] = (),
                 model = _prepared(model, Path(folder))
             onnx.save(model, str(source))
             common: dict[str, Any] = {
-                "per_channel": scheme.per_channel, "weight_type": q.QuantType.QInt8, "nodes_to_exclude": excluded,
+                "per_channel": scheme.per_channel, "nodes_to_exclude": excluded,
+                "weight_type": q.QuantType.QUInt8 if scheme.kind == "dynamic" else q.QuantType.QInt8,
             }  # fmt: skip
             if scheme.kind == "dynamic":
                 extra = {"MatMulConstBOnly": True}

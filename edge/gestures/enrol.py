@@ -36,7 +36,7 @@ LEAST, SHOWN_S, COUNTDOWN = 2, 2.5, 3
 ABOVE, LOWEST, HIGHEST = 0.02, 0.3, 0.95
 #: examples less alike than this contradict one another (of rendered, tracked performances 5 % are); gestures more alike
 #: than `COLLIDES` are hard to tell apart (the nearest of nine others is so in 10 %)
-AGREE, COLLIDES = 0.2, 0.75
+AGREE, COLLIDES = 0.3, 0.65
 
 
 @dataclass(frozen=True, slots=True, eq=False)

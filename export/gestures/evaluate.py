@@ -38,17 +38,23 @@ from export.sim.batch import Scene, Streamer
 Array = NDArray[Any]
 #: random choices of three examples; of simulated performances: their seed, and how many of each gesture
 DRAWS, SEED, COUNT = 20, 32, 8
+#: performances of each gesture by each person of the sets in which examples are a person's own
+PERSONS, EACH = 8, 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clip:
-    """A performance as student and finger reader read it: of one hand, rows [T,7,R], features [T,6,54], read [T,P]."""
+    """A performance as student and finger reader read it: of one hand, rows [T,7,R], features [T,6,54], read [T,P].
+
+    person: who performed it, where several performances are of one person; -1 = each is of somebody else.
+    """
 
     name: str
     hand: int
     rows: Array
     features: Array
     read: Array
+    person: int = -1
 
     def spans(self, reader: Reader | None) -> list[tuple[int, int]]:
         """Its activity; everything where nothing was seen to move."""
@@ -89,16 +95,28 @@ def tracked(folder: Path, bundle: Bundle, reader: Reader) -> list[Clip]:
 
 
 def simulated(
-    entries: Sequence[Entry], bundle: Bundle, reader: Reader, work: Path, *, count: int = COUNT, seed: int = SEED
+    entries: Sequence[Entry],
+    bundle: Bundle,
+    reader: Reader,
+    work: Path,
+    *,
+    count: int = COUNT,
+    seed: int = SEED,
+    each: int = 0,
 ) -> list[Clip]:
-    """Performances with the fitted tracker's errors, not rendered; read by the student once for its weights."""
+    """Performances with the fitted tracker's errors, not rendered; read by the student once for its weights.
+
+    each: so many of a gesture are by one person; 0 = each is by another.
+    """
     out = []
     student = None
     for entry in entries:
-        path = work / f"performed-{bundle.weights_digest[:12]}-{seed}-{count}-{entry.name}.npz"
+        path = (
+            work / f"performed-{bundle.weights_digest[:12]}-{seed}-{count}{f'x{each}' if each else ''}-{entry.name}.npz"
+        )
         if not path.exists():
             student = student or open_student(bundle, "facing", False)
-            made = iter([program(entry, n, seed=seed) for n in range(count)])
+            made = iter([program(entry, n, seed=seed, person=n // each if each else None) for n in range(count)])
 
             def draw(rng: np.random.Generator, made: Any = made) -> Scene:
                 p = next(made)
@@ -117,7 +135,8 @@ def simulated(
         with np.load(path, allow_pickle=False) as d:
             for k, hand in enumerate(d["hand"].tolist()):
                 parts = {n: d[n][k].astype(np.float32) for n in ("rows", "features")}
-                out.append(Clip(entry.name, hand, read=reader.read(parts["features"]), **parts))
+                out.append(Clip(entry.name, hand, read=reader.read(parts["features"]), **parts,
+                                person=k // each if each else -1))  # fmt: skip
     return out
 
 
@@ -180,30 +199,35 @@ def by_examples(
 ) -> dict[str, Any]:
     """Nearest gesture of `shots` examples each, over random choices; the clips not chosen are asked.
 
-    Examples are of other persons, hands, views and cameras than what is asked.
+    Examples are of the person who is asked, where clips name persons; else of other persons, hands, views and cameras.
     """
     shown = [c.example(reader) for c in clips]
     vectors = [None if e is None else describe(reader, e.rows, e.read) for e in shown]
     rng = np.random.default_rng(seed)
     accuracy, own, other = [], list[float](), list[float]()
     for _ in range(DRAWS):
-        examples: dict[str, Array] = {}
-        asked = []
-        for name in names:
-            mine = [i for i, c in enumerate(clips) if c.name == name]
-            good = [i for i in rng.permutation(mine).tolist() if vectors[i] is not None]
-            examples[name] = np.stack([vectors[i] for i in good[:shots]])
-            asked += [i for i in mine if i not in good[:shots]]
-        hits = 0
-        for i in asked:
-            asks = vectors[i]
-            if asks is not None:
-                near = [alike(examples[n], asks) for n in names]
-                hits += names[int(np.argmax(near))] == clips[i].name
-                k = names.index(clips[i].name)
+        hits = count = 0
+        for person in sorted({c.person for c in clips}):
+            examples: dict[str, Array] = {}
+            asked = []
+            for name in names:
+                mine = [i for i, c in enumerate(clips) if (c.name, c.person) == (name, person)]
+                good = [i for i in rng.permutation(mine).tolist() if vectors[i] is not None]
+                if good:
+                    examples[name] = np.stack([vectors[i] for i in good[:shots]])
+                asked += [i for i in mine if i not in good[:shots]]
+            known = list(examples)
+            count += len(asked)
+            for i in asked:
+                asks = vectors[i]
+                if asks is None or clips[i].name not in known:
+                    continue
+                near = [alike(examples[n], asks) for n in known]
+                hits += known[int(np.argmax(near))] == clips[i].name
+                k = known.index(clips[i].name)
                 own.append(near[k])
                 other.append(max(near[:k] + near[k + 1 :]))
-        accuracy.append(hits / max(len(asked), 1))
+        accuracy.append(hits / max(count, 1))
     return {
         "shots": shots, "draws": DRAWS, "accuracy": round(float(np.mean(accuracy)), 4),
         "spread": round(float(np.std(accuracy)), 4), "nothing_seen": sum(v is None for v in vectors),
@@ -238,6 +262,10 @@ def main(argv: list[str] | None = None) -> int:
             "by_examples": by_examples(clips, [e.name for e in entries], reader),
         }
         print(name, json.dumps(report[name]), flush=True)
+    for name, entries in (("simulated", ten), ("builtin", own)):
+        clips = simulated(entries, bundle, reader, args.work, count=PERSONS * EACH, each=EACH)
+        report[name]["by_own_examples"] = by_examples(clips, [e.name for e in entries], reader)
+        print(name, "by own examples", report[name]["by_own_examples"], flush=True)
     if args.output:
         write_whole(args.output, (json.dumps(report, indent=1) + "\n").encode())
     return 0

@@ -74,23 +74,27 @@ def timed(events: Score, rng: np.random.Generator) -> Score:
     return tuple(out)
 
 
-def program(entry: Entry, number: int, *, seed: int = SEED) -> Program:
-    """Performance `number` of a gesture, one hand; feasible."""
+def program(entry: Entry, number: int, *, seed: int = SEED, person: int | None = None) -> Program:
+    """Performance `number` of a gesture, one hand; feasible.
+
+    person: performances that share one have its hand, body, view and camera in common; None = each has its own.
+    """
     stream = np.random.default_rng((seed, number, *entry.name.encode()))
     while True:
-        view = "facing" if stream.random() < 0.6 else "egocentric"
-        hand = HANDS[int(stream.random() < 0.6)]
+        who = stream if person is None else np.random.default_rng((seed, person))
+        view = "facing" if who.random() < 0.6 else "egocentric"
+        hand = HANDS[int(who.random() < 0.6)]
         hand = entry.events(hand)[0].hand  # a sentence may name one
         stage = set_stage(view, entry.posture, stream, (hand,))
         score = timed(entry.events(hand), stream)
-        angle, radius = stream.uniform(0, 2 * np.pi), np.radians(MOST_DEGREES) * 0.6 * np.sqrt(stream.random())
+        angle, radius = who.uniform(0, 2 * np.pi), np.radians(MOST_DEGREES) * 0.6 * np.sqrt(who.random())
         camera = Camera(
             yaw=float(radius * np.cos(angle)), pitch=float(radius * np.sin(angle)),
-            roll=float(stream.normal(0, 0.06)), focal=float(stream.uniform(0.7, 1.1)), size=SIZE,
-            mirrored=bool(view == "facing" and stream.random() < 0.3),
+            roll=float(who.normal(0, 0.06)), focal=float(who.uniform(0.7, 1.1)), size=SIZE,
+            mirrored=bool(view == "facing" and who.random() < 0.3),
         )  # fmt: skip
         duration = score[-1].end + float(stream.uniform(*AFTER))
-        body, fps, own = Body.sample(stream), pick(stream, RATES), int(stream.integers(2**31))
+        body, fps, own = Body.sample(who), pick(who, RATES), int(stream.integers(2**31))
         made = Program(score, body, stage, (hand,), duration, fps, camera, own)
         if not plan(score, body, stage, np.random.default_rng(own).spawn(1)[0]).problems:
             return made
