@@ -2,9 +2,9 @@
 
 static: QDQ, activations unsigned and weights signed (U8S8: on x86-64 the fast pair; S8S8 was 0.8x of float), every
 operator that the runtime knows. mixed: MatMul, Gemm and Conv. dynamic: MatMul and Gemm alone, because ConvInteger is
-3-6 times slower than float; its weights are unsigned: x86 without VNNI adds products of unsigned with signed bytes in 16
-bits, which saturates, and told other events than ARM (`make arm64-check`). weight_only and float16: weights stored small
-and made float when the graph is loaded. Same inputs, same bytes.
+3-6 times slower than float; its weights are unsigned: x86 without VNNI adds products of unsigned and signed bytes in 16
+bits, which saturates, and told other events than ARM (`make arm64-check`). weight_only, float16: weights stored small,
+made float when the graph is loaded. Same inputs, same bytes.
 """
 
 from __future__ import annotations
