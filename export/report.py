@@ -473,6 +473,18 @@ def gestures(folder: Path) -> list[str]:
                 f"(+-{best['half_width_95']:.1%}; student alone {said['student']['top1']:.1%}), told live "
                 f"{best['told_right']:.1%} right and {best['told_wrong']:.1%} wrong; three examples {shown['accuracy']:.1%}."
             )
+    if row := load("gestures_poses", folder):
+        for name, what in (
+            ("headset", "a headset's joints"),
+            ("webcam", "a webcam's image landmarks without depth, one person"),
+            ("signs", "image landmarks of signs without depth"),
+        ):
+            one = row[name]
+            low, high = one["right"]["interval_95"]
+            out.append(
+                f"- Built-in poses on real stills, {what}: {one['right']['share']:.1%} of {one['poses']} ({low:.0%}-{high:.0%}); "
+                f"told of {one['invented']['share']:.0%} of {one['others']} stills that are none."
+            )
     if row := load("gestures_alarms", folder):
         at = row["at_thresholds"]
         out.append(

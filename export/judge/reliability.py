@@ -61,6 +61,15 @@ def spoken(recording: Recording, score: Score, clip: int, bundle: str) -> Iterat
                 yield Spoken(clip, event.confidence, counts.matched == counts.predicted, event.source)
 
 
+def wilson(right: int, count: int) -> tuple[float, float]:
+    """95 % interval of a share."""
+    if not count:
+        return 0.0, 1.0
+    z, p = 1.96, right / count
+    middle, half = p + z * z / (2 * count), z * np.sqrt(p * (1 - p) / count + z * z / (4 * count * count))
+    return float((middle - half) / (1 + z * z / count)), float((middle + half) / (1 + z * z / count))
+
+
 def softened(confidence: Array, temperature: float) -> Array:
     """Confidences with their log-odds divided by the temperature."""
     p = np.clip(confidence, 1e-4, 1 - 1e-4)

@@ -21,6 +21,7 @@ from edge.errors import FigopError, SourceError
 from edge.files import write_whole
 from edge.objects.event import GRASPS
 from edge.objects.grasp import POSE_WEIGHTS, SHAPES, WEIGHTS, GraspHead, pose_of
+from export.judge.reliability import wilson
 from export.sim.anatomy import Array
 
 #: Hidden units, rounds over the rows, rows of a step, step size, pull to zero, dropout: chosen on `choose`.
@@ -133,15 +134,6 @@ def score(head: GraspHead, rows: Rows, use: str = "both") -> dict[str, float]:
         "grasp": float((out[held, 1:n].argmax(axis=1) == rows.grasp[held]).mean()),
         "shape": float((out[:, n:].argmax(axis=1) == rows.shape).mean()),
     }
-
-
-def wilson(right: int, count: int) -> tuple[float, float]:
-    """95 % interval of a share."""
-    if not count:
-        return 0.0, 1.0
-    z, p = 1.96, right / count
-    middle, half = p + z * z / (2 * count), z * np.sqrt(p * (1 - p) / count + z * z / (4 * count * count))
-    return float((middle - half) / (1 + z * z / count)), float((middle + half) / (1 + z * z / count))
 
 
 def results(folder: Path, out: Path) -> tuple[GraspHead, dict[str, Any]]:
