@@ -27,6 +27,7 @@ from edge.demo import CLIP
 from edge.errors import FigopError, RuntimeUnavailable, SourceError
 from edge.hands.frame import HandFrame, hands_in
 from edge.hands.networks import VARIANTS, locate_networks
+from edge.native import library
 from edge.pipeline import Captioner
 from edge.recognisers import Recogniser
 from edge.recording import Recording
@@ -366,6 +367,7 @@ def measure(
                 "hands": round(material.hands, 2),
             },
             "runtime": "litert",
+            "features": "numpy" if library() is None else "C99",
             "threads": threads,
             "spinning": False,
             "warm_up": WARM_UP,

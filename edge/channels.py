@@ -99,20 +99,22 @@ class Channel:
             self._history.append((t, raw))
             self._raw = raw
             return None
-        dt = max(t - self._t, 1e-4)
+        dt = t - self._t if t - self._t > 1e-4 else 1e-4
         self._t = t
         bend = abs(raw - 2.0 * self._raw + self._raw2)
         if bend == bend:
             self._jitter += (bend / _SECOND_DIFFERENCE - self._jitter) * dt / (dt + _JITTER_S)
-            self._leave = max(s.leave, _JITTER_LEAVE * self._jitter)
+            jitter = _JITTER_LEAVE * self._jitter
+            self._leave = jitter if jitter > s.leave else s.leave
         self._raw2, self._raw = self._raw, raw
         self.value += (raw - self.value) * dt / (dt + s.smooth_s)
         x = self.value
         self._history.append((t, x))
         if self._sign == 0:
-            while self._history[0][0] < t - 0.5:
-                self._history.popleft()
-            if abs(x - self._base) >= self._leave:
+            history = self._history
+            while history[0][0] < t - 0.5:
+                history.popleft()
+            if not -self._leave < x - self._base < self._leave:
                 self._sign = 1 if x > self._base else -1
                 self._best, self._best_t, self._mark = x, t, x
             else:

@@ -107,7 +107,8 @@ class FigopBuffer:
             if key is None:
                 return True
             offset = now.local - key.local
-            if float(np.sqrt(np.einsum("ij,ij->i", offset, offset)).mean()) > self.pose_threshold:
+            far = np.sqrt(np.einsum("ij,ij->i", offset, offset))
+            if float(np.add.reduce(far)) > self.pose_threshold * len(far):
                 return True
         return False
 

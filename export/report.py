@@ -275,6 +275,12 @@ def others(folder: Path) -> list[str]:
             f"{path['peak_rss_mb']:.0f} MB; predicted times of graphs left out err by {row['model']['left_out_error_median']:.0%} "
             "in the median. Predictions for boards: `figop plan`."
         )
+        if other := row.get("versus"):
+            out.append(
+                f"- The tracker beside {other['reference']} in the same run ({other['frames']} frames, {other['max_hands']} "
+                f"hand): {other['speedup_cpu']:.2f}x by processor time, {other['speedup']:.2f}x by the clock; landmarks "
+                f"{other['parity']['distance_median']:.4f} palm lengths apart in the median."
+            )
     if row := load("int8", folder):
         for format, label in (("tflite", "LiteRT"), ("onnx", "ONNX Runtime")):
             golden = row["quality"][format]["golden"]["figures"]
