@@ -9,7 +9,7 @@ function serviceWorker(): Plugin {
     name: "figop-service-worker",
     apply: "build",
     async generateBundle(_, bundle) {
-      const names = Object.keys(bundle).filter((n) => n.startsWith("assets/") && !/webgpu|asyncify|jsep/.test(n)).sort();
+      const names = Object.keys(bundle).filter((n) => n.startsWith("assets/") && !/gpu-|asyncify/.test(n)).sort();
       const files = ["./", "./app.webmanifest", "./icon.svg", ...names.map((n) => `./${n}`)];
       const digest = createHash("sha256");
       for (const name of Object.keys(bundle).sort()) {

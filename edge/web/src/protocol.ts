@@ -19,6 +19,8 @@ export interface StreamSettings {
   readonly pictures: boolean;
   /** Its pictures do not wait: those that come while one is read are lost. */
   readonly live: boolean;
+  /** Take a GPU that the processor emulates too: for tests. */
+  readonly emulatedGpu: boolean;
 }
 
 export interface BundleInfo {
@@ -64,6 +66,8 @@ export interface Answer {
   readonly frame?: HandFrame;
   readonly info?: BundleInfo;
   readonly figures?: Figures;
+  /** Of a stream of pictures: whether the hand networks run on a GPU. */
+  readonly gpu?: boolean;
 }
 
 export type Reply = { readonly id: number; readonly answer: Answer } | { readonly id: number; readonly error: string };

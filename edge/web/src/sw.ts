@@ -50,6 +50,9 @@ async function answer(request: Request, url: URL): Promise<Response> {
   if (kept && hashed) return kept;
   try {
     const fresh = await fetch(request);
+    // what is fetched on demand only (hand networks, the GPU's runtime) is kept from its first use on
+    if (fresh.ok && hashed) await app.put(request, fresh.clone());
+    if (fresh.ok && path.endsWith(".onnx")) await (await caches.open(BUNDLE)).put(request, fresh.clone());
     if (fresh.ok || !kept) return fresh;
   } catch (error) {
     if (!kept) throw error;

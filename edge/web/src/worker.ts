@@ -10,11 +10,17 @@ import { Speakers } from "./recognisers";
 
 const KEPT = 100_000;
 
+interface OpenHands {
+  readonly networks: HandNetworks;
+  readonly digest: string;
+  readonly gpu: boolean;
+}
+
 class Engine {
   private speakers: Speakers | null = null;
   private captioner: Captioner | null = null;
   private tracker: NativeTracker | null = null;
-  private hands: Promise<{ readonly networks: HandNetworks; readonly digest: string }> | null = null;
+  private hands: Promise<OpenHands> | null = null;
   private warm = false;
   private readonly times = { frameMs: [] as number[], decodeMs: [] as number[], trackMs: [] as number[] };
 
@@ -25,8 +31,7 @@ class Engine {
       case "open-file":
         return this.open(await Bundle.open(archive(new Uint8Array(request.bytes), request.name)), "");
       case "start":
-        await this.start(request.settings);
-        return { events: [] };
+        return { events: [], ...(await this.start(request.settings)) };
       case "wording":
         if (this.captioner) this.captioner.wording = wordingOf(request.wording);
         return { events: [] };
@@ -69,20 +74,21 @@ class Engine {
     return { events: [], info };
   }
 
-  private async start(settings: StreamSettings): Promise<void> {
+  private async start(settings: StreamSettings): Promise<{ gpu?: boolean }> {
     const speakers = this.speakers;
     if (!speakers) throw new SourceError("No bundle is open: open one first.");
     const { bundle } = speakers;
     let digest = settings.appearanceDigest;
+    let gpu: boolean | undefined;
     if (settings.pictures) {
       const { NativeTracker } = await import("./hands/tracker");
-      this.hands ??= this.openHands(bundle);
+      this.hands ??= this.openHands(bundle, settings.emulatedGpu);
       const hands = await this.hands.catch((error: unknown) => {
         this.hands = null; // the next try may find a network
         throw error;
       });
       this.tracker = new NativeTracker(hands.networks, settings.mirrored, settings.live);
-      digest = hands.digest;
+      ({ digest, gpu } = hands);
     }
     const known = digest === "" || digest === bundle.manifest.appearance_digest;
     const recogniser = speakers.recogniser(settings.view, settings.mirrored, known);
@@ -95,10 +101,11 @@ class Engine {
       return said;
     };
     this.captioner = new Captioner(recogniser, wordingOf(settings.wording), bundle.manifest.preprocessing);
+    return gpu === undefined ? {} : { gpu };
   }
 
   /** The bundle's hand networks: fetched and opened only when pictures are to be read, and then kept. */
-  private async openHands(bundle: Bundle): Promise<{ networks: HandNetworks; digest: string }> {
+  private async openHands(bundle: Bundle, emulatedGpu: boolean): Promise<OpenHands> {
     if (!HAND_GRAPHS.every((role) => bundle.has(role))) {
       throw new RuntimeUnavailable(
         `The bundle ${bundle.name} holds no hand networks, which pictures need: ` +
@@ -107,7 +114,16 @@ class Engine {
     }
     const { openHands } = await import("./hands/tracker");
     const [palm, landmark] = await Promise.all([bundle.graph("palm"), bundle.graph("landmark")]);
-    return { networks: await openHands(palm, landmark, openGraph), digest: await sha256(landmark) };
+    const digest = await sha256(landmark);
+    if (await hasGpu(emulatedGpu)) {
+      try {
+        const { openOnGpu } = await import("./io/gpu");
+        return { networks: await openHands(palm, landmark, openOnGpu), digest, gpu: true };
+      } catch (error) {
+        console.info("WebGPU is there, but does not run the hand networks:", error);
+      }
+    }
+    return { networks: await openHands(palm, landmark, openGraph), digest, gpu: false };
   }
 
   private async picture(tNs: bigint, picture: Picture): Promise<Answer> {
@@ -141,6 +157,13 @@ class Engine {
     note(into, performance.now() - began);
     return done;
   }
+}
+
+/** Whether there is WebGPU, and a GPU behind it; one that the processor emulates is slower than the processor itself. */
+async function hasGpu(emulated: boolean): Promise<boolean> {
+  const { gpu } = navigator as Navigator & { gpu?: { requestAdapter(): Promise<{ info?: { isFallbackAdapter?: boolean } } | null> } };
+  const found = await gpu?.requestAdapter().catch(() => null);
+  return Boolean(found && (emulated || !found.info?.isFallbackAdapter));
 }
 
 function note(into: number[], ms: number): void {

@@ -1,7 +1,7 @@
 // Graphs by onnxruntime-web: WebAssembly with SIMD, one thread.
 import * as ort from "onnxruntime-web/wasm";
-import { count, type Graph, type Tensor } from "../core/graph";
-import { BundleError } from "../errors";
+import type { OpenGraph } from "../recognisers";
+import { opener } from "./graphs";
 
 // threads need cross-origin isolation, and networks of this size gain nothing from them
 ort.env.wasm.numThreads = 1;
@@ -22,30 +22,4 @@ export async function startRuntime(): Promise<void> {
 }
 
 /** Load a graph. Throws BundleError where the runtime cannot. */
-export async function openGraph(data: Uint8Array, name: string): Promise<Graph> {
-  let session: ort.InferenceSession;
-  try {
-    session = await ort.InferenceSession.create(data, { executionProviders: ["wasm"], graphOptimizationLevel: "all" });
-  } catch (error) {
-    const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
-    throw new BundleError(`${name} is not a model that ONNX Runtime can load: ${reason}.`);
-  }
-  const shapes = (rows: readonly ort.InferenceSession.ValueMetadata[]) =>
-    Object.fromEntries(rows.map((r) => [r.name, r.isTensor ? r.shape.map((n) => (typeof n === "number" ? n : -1)) : []]));
-  const wrap = (t: Tensor) =>
-    t.data instanceof Int32Array ? new ort.Tensor("int32", t.data, t.dims) : new ort.Tensor("float32", t.data, t.dims);
-  const zeros = ({ name, ...about }: ort.InferenceSession.ValueMetadata): [string, Tensor] => {
-    const dims = about.isTensor ? about.shape.map(Number) : [];
-    return [name, { data: new (about.isTensor && about.type === "int32" ? Int32Array : Float32Array)(count(dims)), dims }];
-  };
-  return {
-    inputs: shapes(session.inputMetadata),
-    outputs: shapes(session.outputMetadata),
-    async run(feeds) {
-      const out = await session.run(Object.fromEntries(Object.entries(feeds).map(([name, t]) => [name, wrap(t)])));
-      return Object.fromEntries(Object.entries(out).map(([name, t]) => [name, t.data as Float32Array]));
-    },
-    nothing: () => Object.fromEntries(session.inputMetadata.map(zeros)),
-    release: () => session.release(),
-  };
-}
+export const openGraph: OpenGraph = opener(ort, "wasm");

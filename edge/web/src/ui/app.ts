@@ -41,7 +41,7 @@ export class App {
   private readonly still = matchMedia("(prefers-reduced-motion: reduce)");
 
   /** `query`: of the page's address; may name a language, and a bundle's folder. */
-  constructor(query: URLSearchParams) {
+  constructor(private readonly query: URLSearchParams) {
     const asked = query.get("language") ?? navigator.language.slice(0, 2);
     $<HTMLSelectElement>("language").value = LANGUAGES.includes(asked) ? asked : "en";
     $<HTMLInputElement>("fast").checked = query.has("fast");
@@ -109,8 +109,10 @@ export class App {
       appearanceDigest: source.appearanceDigest,
       pictures: source.pictures,
       live: source.live ?? false,
+      emulatedGpu: this.query.has("emulated-gpu"),
     };
-    await this.engine.ask({ kind: "start", settings });
+    const { gpu } = await this.engine.ask({ kind: "start", settings });
+    if (gpu !== undefined) this.about(gpu ? this.strings.gpu : this.strings.noGpu);
     this.state("running");
     $<HTMLButtonElement>("stop").disabled = false;
     $("video").hidden = !source.pictures;

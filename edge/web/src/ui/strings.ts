@@ -47,6 +47,8 @@ const en = {
   noXr: "No headset is reachable from this browser.",
   extraGestures: "This bundle adds gestures of its own; the browser watches for the motions only.",
   offline: "Kept for use without a network.",
+  gpu: "Hands are read on the graphics processor (WebGPU).",
+  noGpu: "This browser offers no WebGPU: hands are read on the main processor, in fewer pictures a second.",
   noHands: "This bundle holds no hand networks, so cameras and videos cannot be read.",
 };
 
@@ -98,6 +100,8 @@ const zh: typeof en = {
   noXr: "此浏览器连接不到头显。",
   extraGestures: "此模型包另有自己的手势；浏览器只识别基本动作。",
   offline: "已保存，断网也可使用。",
+  gpu: "手部网络在图形处理器（WebGPU）上运行。",
+  noGpu: "此浏览器没有可用的 WebGPU：手部网络在主处理器上运行，每秒能读的画面较少。",
   noHands: "此模型包不含手部网络，无法读取摄像头和视频。",
 };
 

@@ -15,6 +15,9 @@ const PERFORMED = [
   /left index, middle, ring and pinky fingers (slowly )?spread/, /right hand (slowly )?(closes|opens)/, /left hand (slowly )?(closes|opens)/,
 ];
 
+/** WebGPU by a GPU that the processor emulates: right, and slow. */
+const GPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan", "--use-vulkan=swiftshader", "--enable-unsafe-swiftshader"];
+
 /** Pictures read so far. */
 const read = async (page: Page) => (await measured(page)).trackMs.length;
 
@@ -40,6 +43,7 @@ describe.skipIf(!here)(`pictures (${why})`, () => {
       expect(await stage.page.locator("#alert").innerText()).toBe("");
       const all = await rows(stage.page);
       expect(all.some((r) => r.type === "hands_seen" && "right" in (r.hands as object))).toBe(true);
+      expect(await stage.page.locator("#about").innerText()).toContain("This browser offers no WebGPU: hands are read on the main processor");
       // what the clip performs in these seconds, among others
       expect(finals(all).join(" ")).toMatch(/right index finger bends/);
       await picture(stage.page, "web-video.png");
@@ -79,6 +83,29 @@ describe.skipIf(!here)(`pictures (${why})`, () => {
       await stage.page.waitForFunction(() => document.querySelector("#state")?.textContent?.startsWith("Ended"));
       expect((await rows(stage.page)).filter((r) => r.type !== "dropped")).toEqual([]);
       expect(await stage.page.locator("#now").innerText()).toBe("Nothing that figop knows was seen.");
+    } finally {
+      await stage.close();
+      await served.stop();
+    }
+  });
+
+  test("a GPU reads the hands, where there is one", async (context) => {
+    const served = await serve("--bundle", BUNDLE);
+    const stage = await browse({ args: GPU });
+    try {
+      await stage.page.goto(`${served.url}?language=en&emulated-gpu`);
+      await ready(stage.page);
+      const there = await stage.page.evaluate(async () => Boolean(await (navigator as Navigator & { gpu?: { requestAdapter(): Promise<object | null> } }).gpu?.requestAdapter()));
+      if (!there) return context.skip("this Chromium has no WebGPU, not even an emulated one");
+      // the processor emulates the GPU: its first picture takes most of a minute, and shows that both networks are right
+      await stage.page.setInputFiles("#pick", clip(1.4).video);
+      await stage.page.waitForFunction(() => {
+        const { rows } = (globalThis as unknown as { figop: { rows: unknown[] } }).figop;
+        return rows.length || document.querySelector("#alert")?.textContent;
+      }, undefined, { timeout: 220_000, polling: 500 });
+      expect(await stage.page.locator("#alert").innerText()).toBe("");
+      expect(await stage.page.locator("#about").innerText()).toContain("Hands are read on the graphics processor (WebGPU).");
+      expect((await rows(stage.page))[0]).toMatchObject({ type: "hands_seen", hands: { right: expect.any(Number) } });
     } finally {
       await stage.close();
       await served.stop();

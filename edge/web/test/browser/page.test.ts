@@ -82,6 +82,7 @@ describe.skipIf(!here)(`the page (${why})`, () => {
     writeFileSync(bad, readFileSync(`${ROOT}tests/golden/two_hands.npz`).subarray(0, 4000));
     await take(stage.page, bad);
     expect(await stage.page.locator("#alert").innerText()).toContain("The recording broken.npz is not a whole zip archive");
+    await picture(stage.page, "web-error.png");
     await take(stage.page, `${ROOT}tests/golden/left_facing.npz`); // and the page goes on
     expect(finals(await rows(stage.page)).length).toBeGreaterThan(0);
   });
