@@ -28,7 +28,7 @@ export function unzip(data: Uint8Array, bounds: Bounds, what: string, fail: (tex
       },
     });
   } catch (error) {
-    throw fail(`${what} is not a whole zip archive (${error instanceof Error ? error.message : error}).`);
+    throw fail(`${what} is not a whole zip archive (${error instanceof Error ? error.message : error}): copy it again, or choose another.`);
   }
   if (refused) throw refused;
   return new Map(Object.entries(files));
