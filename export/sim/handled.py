@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -100,15 +100,15 @@ def _track(tracker: object, frames: list[Array], stamps: list[int]) -> Iterator[
         last = key
 
 
-def make(folder: Path, count: int) -> None:
+def make(folder: Path, count: int, splits: Collection[str] = tuple(SEEDS)) -> None:
     """Make what is missing of `count` clips a split. Raises SinkError."""
     try:
-        for split in SEEDS:
+        for split in splits:
             (folder / split).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SinkError(f"{folder} cannot be used for clips: {error.strerror or error}.") from error
     for split, seed in SEEDS.items():
-        for i in range(count):
+        for i in range(count if split in splits else 0):
             stem = folder / split / f"{i:04d}"
             if not stem.with_suffix(".npz").exists():
                 make_clip(direct(seed + i, ROW[i % len(ROW)]), stem)
@@ -120,9 +120,10 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Render clips of hands with things, and track them.")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder")
     parser.add_argument("--count", type=int, default=20, help="clips of each half (default: %(default)s)")
+    parser.add_argument("--split", choices=tuple(SEEDS), action="append", help="only this half (default: both)")
     args = parser.parse_args(argv)
     try:
-        make(args.output, args.count)
+        make(args.output, args.count, args.split or tuple(SEEDS))
     except FigopError as error:
         print(error)
         return 1
