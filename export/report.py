@@ -395,10 +395,12 @@ def search(folder: Path) -> list[str]:
                 cells = (r[k] for k in ("r1", "r10", "map", "ndcg", "choice_of_5", "choice_of_5_alike"))
                 out.append(f"| {label} | " + " | ".join(f"{v:.3f}" for v in cells) + " |")
         out.append("")
-        if found := row.get("sfinge"):
+        for name, label in (("sfinge", "SFINGE 3D"), ("shrec21", "SHREC'21")):
+            if not (found := row.get(name)):
+                continue
             ways = ", ".join(f"{name} {found[name]['accuracy']:.1%}" for name in ("both", "towers", "heads"))
             out.append(
-                f"- SFINGE 3D by class sentences, {found['clips']} clips of {found['classes']} classes: {ways} "
+                f"- {label} by class sentences, {found['clips']} clips of {found['classes']} classes: {ways} "
                 f"(commonest class {found['commonest_class']:.1%})."
             )
     if row := load("search_speed", folder):

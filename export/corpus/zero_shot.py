@@ -1,8 +1,8 @@
-"""SFINGE 3D's thirteen classes told apart by sentences alone: `python -m export.corpus.zero_shot DATA`.
+"""Classes of SFINGE 3D and SHREC'21 told apart by sentences alone: `python -m export.corpus.zero_shot DATA`.
 
-Nothing is trained on the set. The clips of one block were looked at when sentences were written and it was settled what
-a pose is; no figure uses them. A clip in which a pose of one of the sentences is held for most of the time is that pose
-(geometry), wherever the wrist goes meanwhile; every other clip is the motion whose sentence finds it best: by the
+Nothing is trained on the sets. SFINGE's clips of one block were looked at when sentences were written and it was settled
+what a pose is; no figure uses them. A clip in which a pose of one of the sentences is held for most of the time is that
+pose (geometry), wherever the wrist goes meanwhile; every other clip is the motion whose sentence finds it best: by the
 towers' cosine, by the heads' log likelihood held against the same sentence's mean on the simulator's phrases (as
 sentences of gestures are, `edge.gestures.background`), and by both, in the proportion of `export.corpus.evaluate`.
 """
@@ -32,23 +32,33 @@ from export.corpus.phrases import Phrases, load, pack, shards_of
 from export.corpus.poses import pose_of
 from export.corpus.steps import steps_of
 from export.corpus.towers import WEIGHTS, Towers
-from export.gestures.streams import sfinge_clips, to_recording
+from export.gestures.streams import SHREC, Stream, sfinge_clips, shrec21, to_recording
 
 Array = NDArray[Any]
 
-SENTENCES = Path(__file__).with_name("sfinge.json")
+SENTENCES = {name: Path(__file__).with_name(f"{name}.json") for name in ("sfinge", "shrec21")}
 #: a pose is held when it is likelier than not for most of a clip
 HELD, MOST = 0.5, 0.5
-#: the clips that were looked at when sentences were written: no figure uses them
+#: SFINGE's block that was looked at when sentences were written: no figure uses it
 LOOKED_AT = 0
 #: simulated phrases that sentences are held against
 BACKGROUND = 800
 
 
-def classes() -> dict[str, tuple[list[Shape], list[Score]]]:
+def clips_of(folder: Path) -> tuple[str, list[Stream]]:
+    """Which set a folder holds, and its cut gestures. Raises SourceError."""
+    if (folder / SHREC).exists():
+        return "shrec21", [
+            Stream(f"{s.name}-{n}", s.fps, s.joints[e.first : e.last + 1], (e,), s.group)
+            for s in shrec21(folder) for n, e in enumerate(s.labels)
+        ]  # fmt: skip
+    return "sfinge", [s for s in sfinge_clips(folder) if s.group != LOOKED_AT]
+
+
+def classes(which: str) -> dict[str, tuple[list[Shape], list[Score]]]:
     """Class -> what its sentences say: poses, and motions of the right hand. Raises ScoreError for neither."""
     out: dict[str, tuple[list[Shape], list[Score]]] = {}
-    for name, sentences in json.loads(SENTENCES.read_text(encoding="utf-8"))["classes"].items():
+    for name, sentences in json.loads(SENTENCES[which].read_text(encoding="utf-8"))["classes"].items():
         poses, motions = list[Shape](), list[Score]()
         for sentence in sentences:
             pose = pose_of(sentence)
@@ -72,14 +82,16 @@ def held(heard: Heard, shapes: Sequence[Shape], view: str = "egocentric") -> Arr
     return np.where((table > HELD).mean(axis=0) >= MOST, 1 + table.mean(axis=0), table.mean(axis=0))
 
 
-def evaluate(folder: Path, bundle: Bundle, towers: Towers, background: Phrases) -> dict[str, Any]:
+def evaluate(
+    which: str, streams: Sequence[Stream], bundle: Bundle, towers: Towers, background: Phrases
+) -> dict[str, Any]:
     """Accuracy over all clips and by class, of every way and of both together."""
-    known = classes()
+    known = classes(which)
     names = list(known)
     poses = [(n, s) for n, (shapes, _) in known.items() for s in shapes]
     motions = [(n, m) for n, (_, said) in known.items() for m in said]
     truth, heard, kept = [], list[Heard](), []
-    for stream in (s for s in sfinge_clips(folder) if s.group != LOOKED_AT):
+    for stream in streams:
         made = to_recording(stream)
         read = listen(made.frames(), bundle, name=stream.name, view=made.view, mirrored=False)
         heard.append(read)
@@ -112,9 +124,8 @@ def evaluate(folder: Path, bundle: Bundle, towers: Towers, background: Phrases) 
     best = max(Counter(truth).values()) / len(truth)
     return {
         "clips": len(truth),
-        "left_out_block": LOOKED_AT,
+        **({"left_out_block": LOOKED_AT, "bar": ZERO_SHOT_BAR} if which == "sfinge" else {}),
         "classes": len(names),
-        "bar": ZERO_SHOT_BAR,
         "commonest_class": round(best, 4),
         **out,
     }
@@ -122,20 +133,21 @@ def evaluate(folder: Path, bundle: Bundle, towers: Towers, background: Phrases) 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(description="Tell SFINGE's classes apart by sentences.")
+    parser = argparse.ArgumentParser(description="Tell the classes of SFINGE or SHREC'21 apart by sentences.")
     parser.add_argument("data", type=Path, help="folder of the set")
     parser.add_argument("--phrases", type=Path, default=Path("out/corpus"), help="made by export.corpus.phrases")
     parser.add_argument("--bundle", default="figop-base")
     parser.add_argument("--towers", type=Path, default=WEIGHTS)
-    parser.add_argument("-o", "--output", type=Path, help="retrieval.json, which gets `sfinge`")
+    parser.add_argument("-o", "--output", type=Path, help="retrieval.json, which gets the set's name")
     args = parser.parse_args(argv)
     bundle = Bundle.open(args.bundle)
     trained = load(shards_of(args.phrases, bundle.weights_digest))
     background = trained.take(range(min(BACKGROUND, len(trained))))
-    found = evaluate(args.data, bundle, Towers.load(args.towers), background)
+    which, streams = clips_of(args.data)
+    found = evaluate(which, streams, bundle, Towers.load(args.towers), background)
     if args.output:
         old = json.loads(args.output.read_text()) if args.output.exists() else {}
-        write_whole(args.output, (json.dumps(old | {"sfinge": found}, indent=1) + "\n").encode())
+        write_whole(args.output, (json.dumps(old | {which: found}, indent=1) + "\n").encode())
     print(json.dumps(found, indent=1))
     return 0
 
