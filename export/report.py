@@ -382,6 +382,30 @@ _SEARCHED = {
 }
 
 
+def objects(folder: Path) -> list[str]:
+    """Hands with things: contact, holding, what is told."""
+    row = load("objects", folder)
+    if row is None:
+        return []
+    out = [
+        "| landmarks | boxes | clips | contact F1 | holding F1 | facts told | invented |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for part, seen in (("rendered", "tracker, on renders"), ("fitted", "fitted tracker, on programs")):
+        for key, landmarks, boxes in (
+            ("", seen, "a detector's"),
+            ("true_boxes", seen, "true"),
+            ("exact_landmarks", f"exact ({part})", "a detector's"),
+            ("exact_landmarks_true_boxes", f"exact ({part})", "true"),
+        ):
+            r = row[part][key] if key else row[part]
+            out.append(
+                f"| {landmarks} | {boxes} | {r['clips']} | {r['contact_f1']:.3f} | {r['held_f1']:.3f} "
+                f"| {r['facts_recall']:.1%} | {r['facts_invented']:.1%} |"
+            )
+    return out
+
+
 def search(folder: Path) -> list[str]:
     """Retrieval, zero-shot classes, speed against size, throughput of annotating."""
     out: list[str] = []
@@ -522,6 +546,7 @@ def page(folder: Path = RESULTS) -> str:
         ("From the end of a motion to its final caption, in the source's time", delays(folder)),
         ("The student", student(folder)),
         ("Hand tracker against MediaPipe, paired on one core", trackers(folder)),
+        ("Hands and things", objects(folder)),
         ("Search and corpora", search(folder)),
         ("In the browser", browser(folder)),
         ("Events to other programs (figop serve)", served(folder)),
