@@ -1,9 +1,9 @@
 """Classes of SFINGE 3D and SHREC'21 told apart by sentences alone: `python -m export.corpus.zero_shot DATA`.
 
 Nothing is trained on the sets. SFINGE's clips of one block were looked at when sentences were written and it was
-settled what a pose is; no figure uses them. A clip in which a pose of one of the sentences is held for most of the time is that
-pose (geometry), wherever the wrist goes meanwhile; every other clip is the motion whose sentence finds it best: by the
-towers' cosine, by the heads' log likelihood held against the same sentence's mean on the simulator's phrases (as
+settled what a pose is; no figure uses them. A clip in which a pose of one of the sentences is held for most of the time
+is that pose (geometry), wherever the wrist goes meanwhile; every other clip is the motion whose sentence finds it best:
+by the towers' cosine, by the heads' log likelihood held against the same sentence's mean on the simulator's phrases (as
 sentences of gestures are, `edge.gestures.background`), and by both, in the proportion of `export.corpus.evaluate`.
 """
 
