@@ -73,6 +73,9 @@ def site(bundle: Bundle, app: Path = APP) -> Mapping[str, Page]:
             path = file.relative_to(app).as_posix()
             beside = file.with_name(f"{file.name}.gz")
             pages[path] = Page(path, file.read_bytes(), beside.read_bytes() if beside.is_file() else None)
+        elif file.suffix == ".gz" and not file.with_suffix("").exists():  # the runtimes lie there packed alone
+            path, packed = file.relative_to(app).with_suffix("").as_posix(), file.read_bytes()
+            pages[path] = Page(path, gzip.decompress(packed), packed)
     for name, data in bundle_files(bundle).items():
         packed = None if name.endswith(".onnx") else gzip.compress(data, mtime=0)  # weights hardly shrink
         pages[BUNDLE + name] = Page(BUNDLE + name, data, packed)

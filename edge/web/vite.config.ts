@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { defineConfig, type Plugin } from "vite";
 
@@ -25,7 +25,8 @@ function serviceWorker(): Plugin {
   };
 }
 
-/** Lays a .gz beside every file that shrinks by it, so that no server has to do it while somebody waits. */
+/** Lays a .gz beside every file that shrinks by it, so that no server has to do it while somebody waits; of the runtimes
+ * (41 MB) only the .gz stays, which is what a wheel carries. */
 function compressed(): Plugin {
   return {
     name: "figop-compressed",
@@ -36,6 +37,7 @@ function compressed(): Plugin {
       for (const name of readdirSync(out, { recursive: true, encoding: "utf8" })) {
         if (/\.(js|css|html|wasm|svg|webmanifest)$/.test(name)) {
           writeFileSync(new URL(`${name}.gz`, out), gzipSync(readFileSync(new URL(name, out)), { level: 9 }));
+          if (name.endsWith(".wasm")) rmSync(new URL(name, out));
         }
       }
     },

@@ -29,6 +29,7 @@ def app(tmp_path):
     (folder / "sw.js").write_text("//")
     (folder / "assets/main-abc.js").write_text("let x = 1;" * 100)
     (folder / "assets/main-abc.js.gz").write_bytes(gzip.compress(b"let x = 1;" * 100))
+    (folder / "assets/runtime-abc.wasm.gz").write_bytes(gzip.compress(b"wasm" * 100))
     return folder
 
 
@@ -63,6 +64,11 @@ def test_what_shrinks_goes_out_shrunk_and_what_is_kept_is_not_sent_again(server)
     answer = get(f"{server.url}assets/main-abc.js", **{"Accept-Encoding": "gzip"})
     assert answer.headers["Content-Encoding"] == "gzip"
     assert gzip.decompress(answer.read()) == b"let x = 1;" * 100
+    for name, content in (
+        ("main-abc.js", b"let x = 1;"),
+        ("runtime-abc.wasm", b"wasm"),
+    ):
+        assert get(f"{server.url}assets/{name}").read() == content * 100
     assert "immutable" in answer.headers["Cache-Control"]
     assert get(f"{server.url}assets/main-abc.js").headers["Content-Encoding"] is None
     with pytest.raises(urllib.error.HTTPError) as again:
@@ -121,6 +127,7 @@ def test_a_folder_for_any_web_server(pages, tmp_path):
     write_site(pages, folder)
     held = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
     assert {"index.html", "sw.js", "bundle/manifest.json", "bundle/step.onnx", "assets/main-abc.js.gz"} <= held
+    assert {"assets/runtime-abc.wasm", "assets/runtime-abc.wasm.gz"} <= held
     assert not any(name.endswith(".tflite") for name in held), "browsers have no use for it"
     with pytest.raises(FigopError, match="is not empty"):
         write_site(pages, folder)
