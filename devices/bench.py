@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from devices.bench_device_cli import add_options
 from devices.bench_hands import Entries, compare, pin, watch_entries
 from devices.bench_headset import DIFFERENCE_BAR
@@ -25,6 +27,7 @@ from devices.bench_serve import measure as measure_serve
 from devices.bench_stages import SHARE_BAR, ClockedTracker, measure
 from devices.bench_student import bars as student_bars
 from devices.bench_student import measure as measure_student
+from devices.measure import fixed_work
 from edge.bundle import Bundle
 from edge.errors import FigopError, SinkError, SourceError
 from edge.hands.backends import TRACKERS, open_tracker
@@ -200,8 +203,10 @@ def run_serial(args: argparse.Namespace) -> int:
 def run_ros(args: argparse.Namespace) -> int:
     """`figop bench ros`."""
     busy = load_average()
+    pace = round(float(np.median([fixed_work() for _ in range(15)])), 3)
     row, bars = measure_ros(args.recording, args.video, args.seconds)
-    return _report(args, {"bench": "ros", "load_average_at_start": busy, "nice": niceness(), **row}, bars, None)
+    about = {"load_average_at_start": busy, "nice": niceness(), "pace_ms": pace}
+    return _report(args, {"bench": "ros", **about, **row}, bars, None)
 
 
 def run_headset(args: argparse.Namespace) -> int:
