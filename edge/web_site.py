@@ -74,8 +74,8 @@ def site(bundle: Bundle, app: Path = APP) -> Mapping[str, Page]:
             beside = file.with_name(f"{file.name}.gz")
             pages[path] = Page(path, file.read_bytes(), beside.read_bytes() if beside.is_file() else None)
         elif file.suffix == ".gz" and not file.with_suffix("").exists():  # the runtimes lie there packed alone
-            path, packed = file.relative_to(app).with_suffix("").as_posix(), file.read_bytes()
-            pages[path] = Page(path, gzip.decompress(packed), packed)
+            path, stored = file.relative_to(app).with_suffix("").as_posix(), file.read_bytes()
+            pages[path] = Page(path, gzip.decompress(stored), stored)
     for name, data in bundle_files(bundle).items():
         packed = None if name.endswith(".onnx") else gzip.compress(data, mtime=0)  # weights hardly shrink
         pages[BUNDLE + name] = Page(BUNDLE + name, data, packed)
