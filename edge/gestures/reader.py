@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import itertools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -92,13 +92,6 @@ class Reader:
         #: vectors of the fingers' labels [D,L], and of the thumb's on a finger
         self.own, self.touched = (self._vectors(n).T.copy() for n in LISTS[:2])
         self.first = _folded(self.arrays["enter"])
-        a = self.arrays
-        #: what the last layer says, the vectors of labels folded in: of fingers [W,L1+L2], of the whole hand [2W,L3+L4]
-        self._fingers = _joined(
-            (a[f"{n}_say"] @ v, a[f"{n}_say_bias"] @ v)
-            for n, v in zip(LISTS[:2], (self.own, self.touched), strict=True)
-        )
-        self._whole = _joined((a[f"{n}_out"], a[f"{n}_out_bias"]) for n in LISTS[2:])
         #: ticks that one answer looks back
         self.reach = 1 + (self.arrays["taps"].shape[1] - 1) * sum(self.dilations)
         sizes = [len(self.labels[n]) * (5 if n in LISTS[:2] else 1) for n in LISTS]
@@ -182,18 +175,13 @@ class Reader:
 
     def say(self, h: Array) -> Array:
         """The last layer [...,5,W] -> a row of probabilities [...,width]."""
-        own = len(self.labels["own"])
-        fingers = h @ self._fingers[0] + self._fingers[1]
-        pooled = np.concatenate((h.sum(axis=-2) * np.float32(0.2), h.max(axis=-2)), axis=-1)
-        whole = pooled @ self._whole[0] + self._whole[1]
-        grasp = len(self.labels["grasp"])
-        out = np.empty((*h.shape[:-2], self.width), np.float32)
-        first, second = self.slices["own"], self.slices["touched"]
-        out[..., first] = _softmax(fingers[..., :own]).reshape(*h.shape[:-2], -1)
-        out[..., second] = _softmax(fingers[..., own:]).reshape(*h.shape[:-2], -1)
-        out[..., self.slices["grasp"]] = _softmax(whole[..., :grasp])
-        out[..., self.slices["wrist"]] = _softmax(whole[..., grasp:])
-        return out
+        a = self.arrays
+        own = _softmax((h @ a["own_say"] + a["own_say_bias"]) @ self.own)
+        touched = _softmax((h @ a["touched_say"] + a["touched_say_bias"]) @ self.touched)
+        pooled = np.concatenate((h.mean(axis=-2), h.max(axis=-2)), axis=-1)
+        whole = [_softmax(pooled @ a[f"{n}_out"] + a[f"{n}_out_bias"]) for n in LISTS[2:]]
+        flat = [x.reshape(*x.shape[:-2], -1) for x in (own, touched)]
+        return np.asarray(np.concatenate((*flat, *whole), axis=-1), np.float32)
 
     def read(self, features: Array) -> Array:
         """A whole clip at once: one hand's features [T,6,54] -> rows [T,width], each of `LAG` ticks before."""
@@ -234,18 +222,12 @@ class FingerReader:
         a = self.reader.arrays
         h = self.reader.start(features)
         taps, last = a["taps"], a["taps"].shape[1] - 1
-        bias, point, point_bias = a["taps_bias"], a["point"], a["point_bias"]
         for i, (d, line) in enumerate(zip(self.reader.dilations, self._lines, strict=True)):
             line[self._ticks % len(line)] = h
-            u = h * taps[i, last]
+            u = h * taps[i, last] + a["taps_bias"][i]
             for k in range(last):
                 u += line[(self._ticks - d * (last - k)) % len(line)] * taps[i, k]
-            u += bias[i]
-            np.maximum(u, 0, out=u)
-            u = u @ point[i]
-            u += h
-            u += point_bias[i]
-            h = np.maximum(u, 0, out=u)
+            h = np.maximum(h + np.maximum(u, 0) @ a["point"][i] + a["point_bias"][i], 0)
         self._ticks += 1
         return self.reader.say(h)
 
@@ -288,14 +270,6 @@ def _entered(features: Array, first: Array) -> Array:
     return np.asarray(out)
 
 
-def _joined(layers: Iterable[tuple[Array, Array]]) -> tuple[Array, Array]:
-    """Layers beside one another as one: weights and bias."""
-    weights, biases = zip(*layers, strict=True)
-    return np.ascontiguousarray(np.concatenate(weights, axis=1)), np.concatenate(biases)
-
-
 def _softmax(x: Array) -> Array:
-    e = np.asarray(x - np.maximum.reduce(x, axis=-1, keepdims=True))
-    np.exp(e, out=e)
-    e /= np.add.reduce(e, axis=-1, keepdims=True)
-    return e
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return np.asarray(e / e.sum(axis=-1, keepdims=True))
