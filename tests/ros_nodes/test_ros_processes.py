@@ -109,7 +109,7 @@ def test_half_a_minute_without_growth(stage):
     from figop_ros.health import memory_mb
     from figop_ros.micro_gesture import MicroGesture
 
-    node = stage.start(MicroGesture, qos__hands__depth=1000)  # a busy machine stands still for longer than 30 frames
+    node = stage.start(MicroGesture)
     heard = stage.ear(GestureEvent, "micro_gesture/gestures")
     mouth = stage.mouth(HandFrame, "hands")
     recording = list(golden("two_hands").frames())
@@ -127,5 +127,4 @@ def test_half_a_minute_without_growth(stage):
     assert node.worker.dropped == node.health.counts["lost"] == 0
     assert heard
     assert sizes[-1] < sizes[0] + 3.0, sizes
-    # what grows, grows in every later window, to seconds in the end; a busy machine holds some of them up
-    assert min(ages[len(ages) // 2 :]) < 3 * ages[0] + 100.0, ages
+    assert ages[-1] < 3 * ages[0] + 20.0, ages
