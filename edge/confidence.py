@@ -19,6 +19,14 @@ Array = NDArray[Any]
 MEASURES = ("mean", "weakest", "second", "seconds", "attributes", "others")
 
 
+def softened(confidence: float, temperature: float) -> float:
+    """A confidence whose log-odds are divided by the temperature (Guo et al. 2017); above 1 makes it humbler."""
+    if temperature == 1:
+        return confidence
+    p = min(max(confidence, 1e-4), 1 - 1e-4)
+    return 1 / (1 + math.exp(-math.log(p / (1 - p)) / temperature))
+
+
 @dataclass(frozen=True, slots=True)
 class Confidence:
     """weights: of `MEASURES`; motions: by motion name, added. Without a fit the mean probability is the confidence."""

@@ -43,6 +43,8 @@ class DecodeSettings:
         bias: added to the log-probability of "nothing moves".
         least_s: shorter stretches are no events. sure: mean probability that an event needs.
         together_s: fingers whose starts, or ends, are this close act together.
+        attribute: probability that extent, speed, repetition and a contact that may be left out need; where the heads
+            are less sure, the event says nothing of them. 0 = always told.
         moves, rests: a hand begins to act above the first, and ends below the second probability.
     """
 
@@ -53,6 +55,7 @@ class DecodeSettings:
     together_s: float = 0.20
     moves: float = 0.5
     rests: float = 0.4
+    attribute: float = 0.0
 
 
 class Paths:
@@ -146,7 +149,7 @@ def decode(
     for hand in range(2):
         alone = []
         for stretch in stretches(path[:, hand], probs[:, hand], s.least_s / tick):
-            event = _event(hand, stretch, float(times[0]), tick, confidence)
+            event = _event(hand, stretch, float(times[0]), tick, confidence, s.attribute)
             if event.confidence >= s.sure:
                 alone.append(event)
         events += _together(alone, s.together_s)
@@ -202,8 +205,11 @@ def stretches(path: NDArray[np.intp], probs: Array, least: float) -> Iterator[St
                 yield Stretch(slot, int(track[a]), a, z, probs[a:z, slot], others)
 
 
-def _event(hand: int, found: Stretch, first: float, tick: float, confidence: Confidence | None) -> FingerEvent:
-    """One slot's stretch as an event; attributes that its motion cannot have are not considered."""
+def _event(
+    hand: int, found: Stretch, first: float, tick: float, confidence: Confidence | None, doubt: float
+) -> FingerEvent:
+    """One slot's stretch as an event; attributes that its motion cannot have are not considered, and those that it can
+    do without are left unsaid where they are less probable than `doubt`."""
     slot, rows, kind = found.slot, found.rows, MOTIONS[MOTION_NAMES[found.motion]]
     start, end = first + found.begin * tick, first + found.end * tick
     sure = confidence.of(kind.name, found.measures) if confidence else float(rows[:, found.motion].mean())
@@ -213,14 +219,32 @@ def _event(hand: int, found: Stretch, first: float, tick: float, confidence: Con
         motion=kind.name,
         fingers=(FINGERS[slot],) if slot < len(FINGERS) else (),
         direction=_best(mean[COLUMNS["direction"]], DIRECTION_NAMES, kind.directions or ("",)),
-        contact=_best(mean[COLUMNS["contact"]], CONTACT_NAMES, _contacts(kind.name, slot)),
-        extent=EXTENTS[int(mean[COLUMNS["extent"]].argmax())],
-        speed=SPEEDS[int(mean[COLUMNS["speed"]].argmax())],
-        repeat=REPEATS[int(_mean(later).argmax())],
+        contact=_contact(mean[COLUMNS["contact"]], kind.name, slot, doubt),
+        extent=EXTENTS[_sure(mean[COLUMNS["extent"]], EXTENTS.index(_PLAIN.extent), doubt)],
+        speed=SPEEDS[_sure(mean[COLUMNS["speed"]], SPEEDS.index(_PLAIN.speed), doubt)],
+        repeat=REPEATS[_sure(_mean(later), 0, doubt)],
         start=round(float(start), 6),
         end=round(float(end), 6),
         confidence=sure,
     )
+
+
+#: what an event says where nothing is said of an attribute
+_PLAIN = FingerEvent(HANDS[0], "rest")
+
+
+def _sure(row: Array, plain: int, doubt: float) -> int:
+    """The likeliest class of mean log-probabilities, or the plain one where it is too unlikely."""
+    best = int(row.argmax())
+    return best if doubt == 0 or float(np.exp(row[best])) >= doubt * float(np.exp(row).sum()) else plain
+
+
+def _contact(row: Array, motion: str, slot: int, doubt: float) -> str:
+    names = _contacts(motion, slot)
+    best = _best(row, CONTACT_NAMES, names)
+    if "" in names and doubt > 0 and np.exp(row[CONTACT_NAMES.index(best)]) < doubt * np.exp(row).sum():
+        return ""
+    return best
 
 
 def _contacts(motion: str, slot: int) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from edge.confidence import softened
 from edge.features import Pose
 from edge.hands.frame import HandFrame
 from edge.rules import RuleRecogniser
@@ -30,10 +31,13 @@ class FallbackSettings:
         sure: confidence from which the student's events are told unasked, 0..1; 0 = always.
         trust: mean confidence (0..1) that the rules' reading of a phrase needs where the student names nothing;
             1 = they never speak alone (no rule is surer than 0.95).
+        temperature: of a caption's confidence, by which it is the share of such captions that are right; chosen by
+            `python -m export.judge.reliability --fit` on simulated programs apart from every test set.
     """
 
     sure: float = 0.8
     trust: float = 1.0
+    temperature: float = 1.0
 
 
 def choose(model: Score, rules: Score, settings: FallbackSettings) -> Score:
@@ -94,6 +98,10 @@ class FallbackRecogniser:
         told = choose(own, other, self.settings)
         self._own = not asked
         return told
+
+    def certainty(self, confidence: float) -> float:
+        """A caption's confidence: events are judged one by one, and a caption is wrong with any of them."""
+        return softened(confidence, self.settings.temperature)
 
     def words(self) -> tuple[str, float] | None:
         """The student's own words, where it is sure of all that it read."""

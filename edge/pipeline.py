@@ -315,6 +315,7 @@ class Captioner:
         own = self.recogniser.words() if final and text and plain else None
         if own is not None:
             text, sure = own
+        sure = self.recogniser.certainty(sure) if score else sure
         # a phrase that was announced must be ended, even if its final reading is empty
         if (text and (final or text != self._told)) or (final and self._told):
             events.append(

@@ -48,6 +48,10 @@ class Recogniser(Protocol):
         """The phrase in the recogniser's own words, with their confidence; None where the narrator must speak."""
         ...
 
+    def certainty(self, confidence: float) -> float:
+        """Probability that a caption is right whose least sure event, or whose words, have this confidence."""
+        ...
+
     def forget(self, before: float = ...) -> None:
         """Drop what was before this time (seconds)."""
         ...

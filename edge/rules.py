@@ -254,6 +254,10 @@ class RuleRecogniser:
             events += own
         return order(events)
 
+    def certainty(self, confidence: float) -> float:
+        """Rules know no better."""
+        return confidence
+
     def words(self) -> tuple[str, float] | None:
         """The rules have no words of their own."""
         return None

@@ -171,6 +171,10 @@ class StudentRecogniser:
             )
         return self._read[2]
 
+    def certainty(self, confidence: float) -> float:
+        """As it is."""
+        return confidence
+
     def words(self) -> tuple[str, float] | None:
         """The captioner's words for the phrase, where it is sure of them."""
         text, confidence = self.caption(final=True)

@@ -180,7 +180,8 @@ class Errors:
         return Errors(*(getattr(self, n)[rows] for n in self.__slots__))
 
 
-def _hand_errors(seen: Recording, true: Recording, hand: int, number: int) -> Errors | None:
+def hand_errors(seen: Recording, true: Recording, hand: int, number: int) -> Errors | None:
+    """One hand's errors in one clip; None where the hand was never in view."""
     n = min(len(seen), len(true))
     there = true.presence[:n, hand] > 0
     if not there.any():
@@ -223,7 +224,7 @@ def errors_of(folder: Path, most: int | None = None) -> Errors:
     found = []
     for number, (tracked, exact) in enumerate(pairs(folder)[:most]):
         seen, true = Recording.load(tracked), Recording.load(exact)
-        found += [e for h in range(len(HANDS)) if (e := _hand_errors(seen, true, h, number)) is not None]
+        found += [e for h in range(len(HANDS)) if (e := hand_errors(seen, true, h, number)) is not None]
     return Errors(*(np.concatenate([getattr(e, n) for e in found]) for n in Errors.__slots__))
 
 

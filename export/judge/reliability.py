@@ -3,7 +3,8 @@
 Captions of fresh simulated programs of the test side (scores and combinations never trained), seen by the fitted
 tracker; or of the clips of a folder. A caption is right when everything that it says happened (the judge finds all its
 tuples in the reference). Half of the clips choose one temperature by likelihood, the other half is judged with it and
-without: expected calibration error over bins of equal mass (Naeini et al. 2015; Guo et al. 2017), and the share of
+without; `--fit FOLDER` chooses it on programs of another seed and writes it into a student's folder, so that its bundle
+has it already: expected calibration error over bins of equal mass (Naeini et al. 2015; Guo et al. 2017), and the share of
 wrong captions among the surest (risk against coverage; `--plot` draws both).
 """
 
@@ -20,8 +21,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.confidence import softened
 from edge.errors import FigopError
 from edge.events import Caption
+from edge.files import write_whole
 from edge.pipeline import Captioner
 from edge.provenance import shown
 from edge.recording import Recording
@@ -34,7 +37,7 @@ from export.sim.simulated import seen
 Array = NDArray[np.float64]
 
 #: of programs that no other set holds
-SEED = 20261123
+SEED, FIT_SEED = 20261123, 20261124
 BINS = 15
 COVERAGES = (0.2, 0.4, 0.6, 0.8, 0.9, 1.0)
 TEMPERATURES = np.geomspace(0.4, 4.0, 61)
@@ -70,17 +73,16 @@ def wilson(right: int, count: int) -> tuple[float, float]:
     return float((middle - half) / (1 + z * z / count)), float((middle + half) / (1 + z * z / count))
 
 
-def softened(confidence: Array, temperature: float) -> Array:
-    """Confidences with their log-odds divided by the temperature."""
-    p = np.clip(confidence, 1e-4, 1 - 1e-4)
-    return np.asarray(1 / (1 + np.exp(-np.log(p / (1 - p)) / temperature)))
+def cooled(confidence: Array, temperature: float) -> Array:
+    """`edge.confidence.softened` of each."""
+    return np.array([softened(c, temperature) for c in confidence])
 
 
 def temperature_of(confidence: Array, right: Array) -> float:
     """The temperature under which these outcomes are most likely."""
 
     def misfit(t: float) -> float:
-        p = softened(confidence, t)
+        p = cooled(confidence, t)
         return float(-(np.log(p) * right + np.log(1 - p) * (1 - right)).mean())
 
     return float(min(TEMPERATURES, key=misfit))
@@ -106,7 +108,7 @@ def report(rows: Sequence[Spoken]) -> dict[str, Any]:
         raise FigopError(f"{len(rows)} captions are too few for {BINS} bins in both halves: give more clips.")
     temperature = temperature_of(confidence[chooses], right[chooses])
     c, r = confidence[~chooses], right[~chooses]
-    after = softened(c, temperature)
+    after = cooled(c, temperature)
     bins = np.array_split(np.argsort(c, kind="stable"), BINS)
     return {
         "captions": len(rows),
@@ -125,6 +127,17 @@ def report(rows: Sequence[Spoken]) -> dict[str, Any]:
             for own in [[x for x in rows if x.source == s]]
         },
     }
+
+
+def fit(rows: Sequence[Spoken], folder: Path) -> float:
+    """The temperature of these captions, times the bundle's own, written into the folder's student."""
+    path = folder / "student.json"
+    about = json.loads(path.read_text())
+    confidence, right = (np.array([getattr(r, n) for r in rows], float) for n in ("confidence", "right"))
+    found = temperature_of(confidence, right) * about["fallback"].get("temperature", 1.0)
+    about["fallback"]["temperature"] = round(found, 3)
+    write_whole(path, (json.dumps(about, indent=1, sort_keys=True) + "\n").encode())
+    return found
 
 
 def draw(rows: Sequence[Spoken], said: dict[str, Any], path: Path) -> None:
@@ -171,19 +184,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("clips", type=Path, nargs="*", help="folders of clips (default: fresh simulated programs)")
     parser.add_argument("--count", type=int, default=600, help="simulated programs (%(default)s)")
-    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--fit", type=Path, metavar="FOLDER", help="write the temperature into FOLDER/student.json")
     parser.add_argument("--bundle", default="figop-base")
-    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("-o", "--output", type=Path)
     parser.add_argument("--plot", type=Path)
     args = parser.parse_args(argv)
+    if not args.output and not args.fit:
+        parser.error("say where the figures go: -o FILE, or --fit FOLDER")
+    seed = args.seed if args.seed is not None else FIT_SEED if args.fit else SEED
     try:
-        made = of_clips(args.clips, args.bundle) if args.clips else simulated(args.count, args.seed, args.bundle)
+        made = of_clips(args.clips, args.bundle) if args.clips else simulated(args.count, seed, args.bundle)
         rows = list(made)
+        if args.fit:
+            print(f"temperature {fit(rows, args.fit):.3f}; next: python -m export.build figop-base --student {args.fit}")
+            return 0
         said = report(rows)
     except FigopError as error:
         print(error)
         return 1
-    what = " ".join(shown(p) for p in args.clips) if args.clips else f"--count {args.count} --seed {args.seed}"
+    what = " ".join(shown(p) for p in args.clips) if args.clips else f"--count {args.count} --seed {seed}"
     about = {"what": "reliability", "command": f"python -m export.judge.reliability {what}", "bundle": args.bundle}
     if args.plot:
         draw(rows, said, args.plot)

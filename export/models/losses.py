@@ -85,7 +85,7 @@ def caption_loss(
         seen, has = F.pad(seen, (0, 0, 0, 0, 0, units - seen.shape[1])), F.pad(has, (0, 0, 0, units - has.shape[1]))
     memory = student.memory(picked[1], picked[0], mask, seen[:, :units], has[:, :units])
     whole = mask.reshape(len(which), units, ticks, 2).amax(2)  # [B,U,2]
-    known = whole.repeat_interleave(student.config.units.motion + 1, dim=2).flatten(1)
+    known = whole.repeat_interleave(student.config.units.tokens // 2, dim=2).flatten(1)
     tokens = batch.tokens[which]
     said = student.decoder(memory, known, tokens[:, :-1])
     goal = tokens[:, 1:]

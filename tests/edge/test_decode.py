@@ -96,6 +96,24 @@ def test_every_reading_is_in_the_vocabulary(seed: int, sharpness: float) -> None
         check(event)
 
 
+def test_what_is_doubted_is_left_unsaid() -> None:
+    """Below the asked probability an event says less; what it needs to be an event is told all the same."""
+    event = FingerEvent("right", "tap", ("index",), "", "thumb", "small", "fast", 3, start=0.2, end=0.7)
+    slide = FingerEvent("left", "slide", ("thumb",), "tip", "index", start=0.8, end=1.4)
+    probs = probabilities([event, slide]).copy()
+    at = COLUMNS["speed"]
+    probs[..., at] = 0.5 * probs[..., at] + 0.5 / (at.stop - at.start)  # fast: two in three
+    whole, unsure = (decode(TIMES, probs, DecodeSettings(attribute=a)) for a in (0.6, 0.75))
+    assert [(e.contact, e.extent, e.speed, e.repeat) for e in whole][0] == ("thumb", "small", "fast", 3)
+    assert [(e.contact, e.extent, e.speed, e.repeat) for e in unsure][0] == ("thumb", "small", "normal", 3)
+    for name, wide in (("contact", 10), ("extent", 3), ("repeat", 4), ("direction", 12)):
+        probs[..., COLUMNS[name]] = 0.3 * probs[..., COLUMNS[name]] + 0.7 / wide
+    said = decode(TIMES, probs, DecodeSettings(attribute=0.9))
+    assert [(e.motion, e.direction, e.contact, e.extent, e.speed, e.repeat) for e in said] == [
+        ("tap", "", "", "full", "normal", 1), ("slide", "tip", "index", "full", "normal", 1),
+    ]  # fmt: skip
+
+
 def test_slots_and_motions_cover_each_other() -> None:
     named = {MOTION_NAMES[i] for slot in range(len(SLOTS)) for i in allowed(slot)} - {""}
     assert named == set(MOTIONS) - {"rest"}

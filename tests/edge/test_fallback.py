@@ -141,3 +141,14 @@ def test_reset_forgets_both():
     assert both.score(final=False) == ()
     assert both.atoms == 0
     assert both.words() is None
+
+
+def test_a_captions_confidence_is_that_of_its_weakest_event_softened():
+    sure = [replace(e, confidence=c) for e, c in zip(CLIP, (0.9, 0.95), strict=True)]
+    plain = final(events(Student(sure, own=None)))
+    humble = final(events(Student(sure, own=None), replace(SETTINGS, temperature=2.0)))
+    assert plain.confidence == 0.9
+    assert humble.confidence == pytest.approx(0.75)  # odds of 9 to 1 become 3 to 1
+    assert humble.text == plain.text
+    spoken = final(events(Student(sure), replace(SETTINGS, temperature=2.0)))
+    assert (spoken.text, spoken.confidence) == ("Own words.", pytest.approx(0.75))

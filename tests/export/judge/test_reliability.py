@@ -1,8 +1,10 @@
+import json
+
 import numpy as np
 import pytest
 
 from edge.errors import FigopError
-from export.judge.reliability import Spoken, calibration_error, report, risk_at, simulated, softened, temperature_of
+from export.judge.reliability import Spoken, calibration_error, cooled, fit, report, risk_at, simulated, temperature_of
 
 
 def rows(confidence, right):
@@ -13,11 +15,22 @@ def test_a_temperature_is_found_that_undoes_overconfidence():
     rng = np.random.default_rng(0)
     true = rng.uniform(0.55, 0.95, 12000)
     right = rng.random(12000) < true
-    bold = softened(true, 0.5)  # twice the log-odds
+    bold = cooled(true, 0.5)  # twice the log-odds
     assert temperature_of(bold, right.astype(float)) == pytest.approx(2.0, abs=0.25)
     said = report(rows(bold, right))
     assert said["calibration_error"]["as_it_is"] > 0.05
     assert said["calibration_error"]["with_temperature"] < 0.03
+
+
+def test_the_temperature_goes_into_the_student_on_top_of_its_own(tmp_path):
+    rng = np.random.default_rng(1)
+    true = rng.uniform(0.55, 0.95, 6000)
+    bold = rows(cooled(true, 0.5), rng.random(6000) < true)
+    (tmp_path / "student.json").write_text(json.dumps({"fallback": {"sure": 0.8, "trust": 1.0, "temperature": 1.5}}))
+    found = fit(bold, tmp_path)
+    assert found == pytest.approx(3.0, rel=0.15)
+    said = json.loads((tmp_path / "student.json").read_text())["fallback"]
+    assert said == {"sure": 0.8, "trust": 1.0, "temperature": pytest.approx(found, abs=1e-3)}
 
 
 def test_confidence_that_says_nothing_has_the_error_of_its_distance():

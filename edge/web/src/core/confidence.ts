@@ -1,6 +1,13 @@
 // How sure the student may be of an event (edge/confidence.py): a logistic model of what its heads said.
 export const MEASURES = ["mean", "weakest", "second", "seconds", "attributes", "others"] as const;
 
+/** A confidence whose log-odds are divided by the temperature. */
+export function softened(confidence: number, temperature: number): number {
+  if (temperature === 1) return confidence;
+  const p = Math.min(Math.max(confidence, 1e-4), 1 - 1e-4);
+  return 1 / (1 + Math.exp(-Math.log(p / (1 - p)) / temperature));
+}
+
 export class Confidence {
   private readonly weights: readonly number[];
   private readonly motions: Readonly<Record<string, number>>;

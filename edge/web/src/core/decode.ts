@@ -15,6 +15,8 @@ export interface DecodeSettings {
   readonly together_s: number;
   readonly moves: number;
   readonly rests: number;
+  /** Probability that extent, speed, repetition and a contact that may be left out need; absent or 0 = always told. */
+  readonly attribute?: number;
 }
 
 const MOTION_COUNT = MOTION_NAMES.length;
@@ -101,7 +103,7 @@ export function decode(
         if (z < path.length && path[z]![track] === path[a]![track]) continue;
         const motion = path[a]![track]!;
         if (motion && z - a >= least - 1e-6) {
-          const event = eventFrom(hand, slot, motion, a, z, probs, times[0]!, tick, confidence);
+          const event = eventFrom(hand, slot, motion, a, z, probs, times[0]!, tick, confidence, s.attribute ?? 0);
           if (event.confidence >= s.sure) alone.push(event);
         }
         a = z;
@@ -115,7 +117,7 @@ export function decode(
 /** One slot's stretch [a, z) as an event; attributes that its motion cannot have are not considered. */
 function eventFrom(
   hand: number, slot: number, motion: number, a: number, z: number, probs: readonly Float32Array[], first: number,
-  tick: number, confidence: Confidence | null,
+  tick: number, confidence: Confidence | null, doubt: number,
 ): FingerEvent {
   const kind = motionOf(MOTION_NAMES[motion]!);
   const at = hand * HAND_WIDTH + slot * SLOT_WIDTH;
@@ -144,14 +146,29 @@ function eventFrom(
   return fingerEvent(HANDS[hand]!, kind.name, {
     fingers: slot < FINGERS.length ? [FINGERS[slot]!] : [],
     direction: bestOf(direction, DIRECTION_NAMES, kind.directions.length ? kind.directions : [""]),
-    contact: bestOf(contact, CONTACT_NAMES, contactsOf(kind.name, slot)),
-    extent: EXTENTS[argmax(logs(rows, "extent"))]!,
-    speed: SPEEDS[argmax(logs(rows, "speed"))]!,
-    repeat: REPEATS[argmax(logs(rows.slice(rows.length >> 1), "repeat"))]!,
+    contact: contactFrom(contact, contactsOf(kind.name, slot), doubt),
+    extent: EXTENTS[surest(logs(rows, "extent"), EXTENTS.indexOf("full"), doubt)]!,
+    speed: SPEEDS[surest(logs(rows, "speed"), SPEEDS.indexOf("normal"), doubt)]!,
+    repeat: REPEATS[surest(logs(rows.slice(rows.length >> 1), "repeat"), 0, doubt)]!,
     start: Number((first + a * tick).toFixed(6)),
     end: Number((first + z * tick).toFixed(6)),
     confidence: sure,
   });
+}
+
+/** Whether a class of mean log-probabilities is as likely as is asked for. */
+function likely(row: readonly number[], at: number, doubt: number): boolean {
+  return doubt === 0 || Math.exp(row[at]!) >= doubt * row.reduce((sum, x) => sum + Math.exp(x), 0);
+}
+
+function surest(row: readonly number[], plain: number, doubt: number): number {
+  const best = argmax(row);
+  return likely(row, best, doubt) ? best : plain;
+}
+
+function contactFrom(row: readonly number[], choice: readonly string[], doubt: number): string {
+  const best = bestOf(row, CONTACT_NAMES, choice);
+  return choice.includes("") && !likely(row, CONTACT_NAMES.indexOf(best), doubt) ? "" : best;
 }
 
 export function argmax(values: ArrayLike<number>): number {

@@ -1,4 +1,5 @@
 // The student with the rules at its side (edge/fallback.py): a second opinion where it doubts.
+import { softened } from "./confidence";
 import type { Pose } from "./features";
 import type { HandFrame } from "./frame";
 import type { RuleRecogniser } from "./rules";
@@ -13,6 +14,8 @@ export interface Recogniser {
   movedAt(): number;
   score(final: boolean): Score;
   words(): Promise<readonly [string, number] | null>;
+  /** Probability that a caption is right whose least sure event, or whose words, have this confidence. */
+  certainty(confidence: number): number;
   forget(before?: number): void;
   reset(): void;
 }
@@ -23,6 +26,8 @@ const SAME_IOU = 0.2;
 export interface FallbackSettings {
   readonly sure: number;
   readonly trust: number;
+  /** Of a caption's confidence; absent = 1. */
+  readonly temperature?: number;
 }
 
 /** What is told of a phrase, given both readings of it; every event says whose it is. */
@@ -74,6 +79,10 @@ export class FallbackRecogniser implements Recogniser {
 
   async words(): Promise<readonly [string, number] | null> {
     return this.own ? this.model.words() : null;
+  }
+
+  certainty(confidence: number): number {
+    return softened(confidence, this.settings.temperature ?? 1);
   }
 
   forget(before = Infinity): void {

@@ -173,6 +173,7 @@ export class Captioner {
     const plain = language.code === "en" && style === "descriptive" && detail === "normal";
     const own = final && text && plain ? await this.recogniser.words() : null;
     if (own) [text, sure] = own;
+    if (score.length) sure = this.recogniser.certainty(sure);
     // a phrase that was announced must be ended, even if its final reading is empty
     if ((text && (final || text !== this.told)) || (final && this.told)) {
       const tEnd = score.length ? Math.max(...score.map((e) => e.end)) : t;

@@ -232,6 +232,10 @@ export class RuleRecogniser {
     return order(events);
   }
 
+  certainty(confidence: number): number {
+    return confidence;
+  }
+
   async words(): Promise<readonly [string, number] | null> {
     return null;
   }

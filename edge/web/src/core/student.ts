@@ -152,6 +152,10 @@ export class StudentRecogniser {
   }
 
   /** The captioner's words for the phrase, where it is sure of them. */
+  certainty(confidence: number): number {
+    return confidence;
+  }
+
   async words(): Promise<readonly [string, number] | null> {
     const [text, confidence] = await this.caption();
     return text && confidence >= this.options.sure ? [text, confidence] : null;
