@@ -173,6 +173,9 @@ class ClockedRecogniser:
     def words(self) -> Any:
         return self._clocked("words", self.inner.words)
 
+    def certainty(self, confidence: float) -> float:
+        return self.inner.certainty(confidence)
+
     def forget(self, before: float = float("inf")) -> None:
         self.inner.forget(before)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edge.errors import BundleError
 from edge.narrator import text_of
 from edge.runtime import Session
+from edge.wording import WORDINGS, Wording, log_softmax
 
 Array = NDArray[np.float32]
 
@@ -43,9 +44,18 @@ class TokenCaptioner:
 
     Args:
         vocabulary: the words that ids 2, 3, ... stand for.
+        wording: how words are chosen; one with two views takes two steps a word.
     """
 
-    def __init__(self, units: Session, prefill: Session, step: Session, vocabulary: Sequence[str]) -> None:
+    def __init__(
+        self,
+        units: Session,
+        prefill: Session,
+        step: Session,
+        vocabulary: Sequence[str],
+        wording: Wording = WORDINGS["greedy"],
+    ) -> None:
+        self.wording = wording
         self._units, self._prefill, self._step = units, prefill, step
         self.words = (*SPECIALS, *vocabulary)
         shapes = {spec.name: spec.shape for spec in step.inputs}
@@ -86,8 +96,15 @@ class TokenCaptioner:
         })  # fmt: skip
         return out["output_0"][0]  # type: ignore[no-any-return]
 
+    def _view(self, name: str) -> Array:
+        """Which tokens of the memory a conditional sees [1, units * tokens]: a hand's first is its keyframe's."""
+        key = np.zeros(self._tokens[1] // 2, np.float32)
+        key[0] = 1.0
+        shown = {"all": np.ones_like(key), "key": key, "motion": 1 - key}[name]
+        return np.tile(shown, 2 * UNITS)[None]
+
     def tell(self, tokens: Sequence[Array], known: Sequence[Array], steps: int = 0) -> Told:
-        """Greedy caption of a phrase: per unit its tokens [U,D] and which of them hold something [U].
+        """Caption of a phrase: per unit its tokens [U,D] and which of them hold something [U].
 
         steps: say exactly so many words, to measure what they cost; 0 = until the end.
         """
@@ -98,19 +115,23 @@ class TokenCaptioner:
             memory[0, i * each : (i + 1) * each] = one
             mask[0, i * each : (i + 1) * each] = good
         crossed = self._prefill.run({"args_0": memory})
-        feeds = {"args_2": mask, "args_3": crossed["output_0"], "args_4": crossed["output_1"]}
-        keys = values = self._cache
+        cross = {"args_3": crossed["output_0"], "args_4": crossed["output_1"]}
+        views = [
+            {"args_2": mask * self._view(v), "args_5": self._cache, "args_6": self._cache} for v in self.wording.views
+        ]
         word, ids, total, at = BEGIN, [], 0.0, 0
         for at in range(steps or self.length - 1):
-            out = self._step.run({
-                **feeds, "args_0": np.array([word], np.int32), "args_1": np.array([at], np.int32),
-                "args_5": keys, "args_6": values,
-            })  # fmt: skip
-            keys, values = out["output_1"], out["output_2"]
-            row = out["output_0"][0].astype(np.float64)
-            row[[BEGIN, END] if steps else BEGIN] = -np.inf
-            word = int(row.argmax())
-            total -= float(np.log(np.exp(row - row[word]).sum()))
+            now = {"args_0": np.array([word], np.int32), "args_1": np.array([at], np.int32), **cross}
+            rows = []
+            for view in views:
+                out = self._step.run({**view, **now})
+                view["args_5"], view["args_6"] = out["output_1"], out["output_2"]
+                rows.append(out["output_0"][0].astype(np.float64))
+            said = np.stack(rows)
+            said[:, [BEGIN, END] if steps else BEGIN] = -1e4
+            said = log_softmax(said)
+            word = int(self.wording.choose(said).argmax())
+            total += float(said[0, word])
             if word == END:
                 break
             ids.append(word)

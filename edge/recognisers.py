@@ -114,6 +114,7 @@ def open_student(
     from edge.encoder import FrameEncoder
     from edge.runtime import open_session
     from edge.student import StudentRecogniser
+    from edge.wording import WORDINGS
 
     runtime = runtime or bundle.runtime
     format = {r: f for f, r in GRAPH_RUNTIMES.items()}[runtime]
@@ -127,11 +128,13 @@ def open_student(
         settings = DecodeSettings(**about["decode"])
         sees, sure = bool(about["appearance"]) and appearance, float(about["sure"])
         known = Confidence.from_dict(about["confidence"]) if "confidence" in about else None
+        wording = WORDINGS[about.get("decoding", "greedy")]
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(
             f"The bundle {bundle.name} describes its student in a way that is not known: {error}."
         ) from error
-    captioner = TokenCaptioner(session("units"), session("prefill"), session("step"), bundle.vocabulary)
+    graphs = session("units"), session("prefill"), session("step")
+    captioner = TokenCaptioner(*graphs, bundle.vocabulary, wording)
     return StudentRecogniser(
         FrameEncoder(session("encoder")), captioner, view, settings, appearance=sees, mirrored=mirrored, sure=sure,
         confidence=known,

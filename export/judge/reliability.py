@@ -3,9 +3,9 @@
 Captions of fresh simulated programs of the test side (scores and combinations never trained), seen by the fitted
 tracker; or of the clips of a folder. A caption is right when everything that it says happened (the judge finds all its
 tuples in the reference). Half of the clips choose one temperature by likelihood, the other half is judged with it and
-without; `--fit FOLDER` chooses it on programs of another seed and writes it into a student's folder, so that its bundle
-has it already: expected calibration error over bins of equal mass (Naeini et al. 2015; Guo et al. 2017), and the share of
-wrong captions among the surest (risk against coverage; `--plot` draws both).
+without: expected calibration error over bins of equal mass (Naeini et al. 2015; Guo et al. 2017), and the share of
+wrong captions among the surest (risk against coverage; `--plot` draws both). `--fit FOLDER` chooses the temperature on
+programs of another seed and writes it into a student's folder, so that its bundle has it already.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def fit(rows: Sequence[Spoken], folder: Path) -> float:
     path = folder / "student.json"
     about = json.loads(path.read_text())
     confidence, right = (np.array([getattr(r, n) for r in rows], float) for n in ("confidence", "right"))
-    found = temperature_of(confidence, right) * about["fallback"].get("temperature", 1.0)
+    found = temperature_of(confidence, right) * float(about["fallback"].get("temperature", 1.0))
     about["fallback"]["temperature"] = round(found, 3)
     write_whole(path, (json.dumps(about, indent=1, sort_keys=True) + "\n").encode())
     return found
@@ -197,7 +197,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         made = of_clips(args.clips, args.bundle) if args.clips else simulated(args.count, seed, args.bundle)
         rows = list(made)
         if args.fit:
-            print(f"temperature {fit(rows, args.fit):.3f}; next: python -m export.build figop-base --student {args.fit}")
+            found = fit(rows, args.fit)
+            print(f"temperature {found:.3f}; next: python -m export.build figop-base --student {args.fit}")
             return 0
         said = report(rows)
     except FigopError as error:

@@ -24,9 +24,9 @@ from edge.errors import FigopError, SourceError
 from edge.files import write_whole
 from edge.provenance import shown
 from edge.recording import Recording
+from edge.wording import WORDINGS, Wording, greedy
 from export.data.pairs import clip_length, pairs, score_of, ticks_of
 from export.mechanisms import encoders as enc
-from export.mechanisms.decoding import DECODINGS
 from export.mechanisms.material import (
     SECONDS,
     TEST_SEED,
@@ -63,6 +63,12 @@ HEADLINE, SEEDS = ("motion only", "concatenation", "projector"), (0, 1, 2)
 #: ticks of a unit, and motion tokens, so that a second has about as many; pose distance that opens a unit
 LENGTHS = {5: 1, 10: 2, 15: 3, 30: 6}
 APART = 0.35
+#: ways to choose words beside those that a bundle can name: one path alone
+DECODINGS = {
+    **WORDINGS,
+    "greedy, motion tokens alone": Wording(("motion",), greedy),
+    "greedy, keyframe tokens alone": Wording(("key",), greedy),
+}
 #: of the run that decodings are compared with: motion alone, keyframes alone
 PATHS = (0.25, 0.25)
 
@@ -219,14 +225,14 @@ class Study:
         recipe = Recipe(steps=self.steps, paths=PATHS)
         rows: dict[str, Any] = {}
         student = self.trained("decoding", recipe)
-        for name, (views, choose) in DECODINGS.items():
+        for name, wording in DECODINGS.items():
 
-            def make(views: Any = views, choose: Any = choose) -> dict[str, Any]:
+            def make(wording: Wording = wording) -> dict[str, Any]:
                 row: dict[str, Any] = {}
                 for part, clips in self.judged().items():
                     asked = phrases_of(clips)
                     began = time.process_time()
-                    lines = speak(student, clips, asked, recipe, choose, views)
+                    lines = speak(student, clips, asked, recipe, wording)
                     row[f"{part}_ms_a_caption"] = round(1e3 * (time.process_time() - began) / len(asked), 2)
                     row[part] = tally(lines).figures()
                 return row

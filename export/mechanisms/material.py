@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -115,8 +116,8 @@ def encoded(encoder: Encoder, rows: Iterable[_Rows]) -> Encoded:
         made.append((embedding, logits, joints, row.present, row.keys, row.appearance))
         scores += row.scores
         hidden += row.hidden
-    columns = [np.concatenate(c) for c in zip(*made, strict=True)]
-    return Encoded(*columns, tuple(scores), tuple(hidden))  # type: ignore[arg-type]
+    columns: list[Any] = [np.concatenate(c) for c in zip(*made, strict=True)]
+    return Encoded(*columns, tuple(scores), tuple(hidden))
 
 
 def tracked_rows(folder: Path) -> Iterator[_Rows]:

@@ -17,6 +17,7 @@ from edge.captioner import BEGIN, END, SPECIALS
 from edge.errors import ScoreError
 from edge.narrator import parse, text_of, vocabulary
 from edge.score import FingerEvent, Score, expand
+from edge.wording import WORDINGS, Wording
 from export.data.windows import ids_of
 from export.mechanisms.material import MOST, Encoded, Phrase, window
 from export.models.student import Student, StudentConfig
@@ -210,13 +211,9 @@ def dropped(r: Recipe, batch: int, units: int, rng: np.random.Generator) -> Tens
     return keep
 
 
-#: What chooses the next word: logits of the conditionals [C,B,V] -> scores [B,V].
-Choose = Callable[[Tensor], Tensor]
-
-
 @torch.no_grad()
 def tell(
-    student: Student, memory: Tensor, masks: Sequence[Tensor], choose: Choose
+    student: Student, memory: Tensor, masks: Sequence[Tensor], wording: Wording
 ) -> tuple[list[str], NDArray[np.float64]]:
     """Captions of a batch, and the mean log-probability of their words under the first conditional.
 
@@ -245,9 +242,9 @@ def tell(
             x = layer.feed(x + layer.cross.attend(n, *cross[i], hidden))
         logits = F.linear(d.norm(x), d.word.weight, d.bias)[:, 0].unflatten(0, (many, batch))
         logits[..., BEGIN] = -30.0
-        word = choose(logits).argmax(-1)
-        said = F.log_softmax(logits[0], -1).gather(1, word[:, None])[:, 0]
-        total, count = total + said * ~done, count + ~done.bool()
+        said = F.log_softmax(logits, -1)
+        word = torch.from_numpy(wording.choose(said.numpy()).argmax(axis=-1))
+        total, count = total + said[0].gather(1, word[:, None])[:, 0] * ~done, count + ~done.bool()
         done = done | (word == END)
         ids.append(torch.where(done, END, word))
         if bool(done.all()):
@@ -255,11 +252,6 @@ def tell(
     rows = torch.stack(ids, 1).tolist()
     texts = [text_of([WORDS[i] for i in row if i > BEGIN]) for row in rows]
     return texts, (total / count).double().numpy()
-
-
-def greedy(logits: Tensor) -> Tensor:
-    """The likeliest word of the first conditional."""
-    return logits[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,10 +264,10 @@ class Told:
 
 
 def speak(
-    student: Student, clips: Encoded, asked: Sequence[Phrase], r: Recipe, choose: Choose = greedy,
-    views: Sequence[str] = ("all",), *, sees: bool = True, batch: int = 64,
+    student: Student, clips: Encoded, asked: Sequence[Phrase], r: Recipe, wording: Wording = WORDINGS["greedy"], *,
+    sees: bool = True, batch: int = 64,
 ) -> list[Told]:  # fmt: skip
-    """Tell all phrases. views: the conditionals, each "all", "motion" or "key"."""
+    """Tell all phrases."""
     out: list[Told] = []
     for i in range(0, len(asked), batch):
         some = asked[i : i + batch]
@@ -283,8 +275,8 @@ def speak(
         with torch.no_grad():
             memory, known = memory_of(student, m)
         key, motion = path_masks(r.units, known.shape[1] // r.units.tokens)
-        masks = [known * {"key": key, "motion": motion}.get(v, torch.ones(1)) for v in views]
-        texts, sure = tell(student, memory, masks, choose)
+        masks = [known * {"key": key, "motion": motion}.get(v, torch.ones(1)) for v in wording.views]
+        texts, sure = tell(student, memory, masks, wording)
         out += [Told(p, t, float(s)) for p, t, s in zip(some, texts, sure, strict=True)]
     return out
 

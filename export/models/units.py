@@ -10,7 +10,6 @@ from torch.nn import functional as F
 
 from edge.targets import SLOT_WIDTH, SLOTS
 
-
 #: How keyframe and motion meet: the motion-aware projector (gate and FiLM), side by side, or one of them alone.
 FUSIONS = ("projector", "concat", "motion", "key")
 

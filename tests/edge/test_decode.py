@@ -104,8 +104,8 @@ def test_what_is_doubted_is_left_unsaid() -> None:
     at = COLUMNS["speed"]
     probs[..., at] = 0.5 * probs[..., at] + 0.5 / (at.stop - at.start)  # fast: two in three
     whole, unsure = (decode(TIMES, probs, DecodeSettings(attribute=a)) for a in (0.6, 0.75))
-    assert [(e.contact, e.extent, e.speed, e.repeat) for e in whole][0] == ("thumb", "small", "fast", 3)
-    assert [(e.contact, e.extent, e.speed, e.repeat) for e in unsure][0] == ("thumb", "small", "normal", 3)
+    assert (whole[0].contact, whole[0].extent, whole[0].speed, whole[0].repeat) == ("thumb", "small", "fast", 3)
+    assert replace(whole[0], speed="normal") == unsure[0]
     for name, wide in (("contact", 10), ("extent", 3), ("repeat", 4), ("direction", 12)):
         probs[..., COLUMNS[name]] = 0.3 * probs[..., COLUMNS[name]] + 0.7 / wide
     said = decode(TIMES, probs, DecodeSettings(attribute=0.9))

@@ -11,6 +11,7 @@ from edge.model_features import WIDTH  # noqa: E402
 from edge.narrator import vocabulary  # noqa: E402
 from edge.runtime import open_session  # noqa: E402
 from edge.targets import SLOT_WIDTH, SLOTS  # noqa: E402
+from edge.wording import WORDINGS, Wording, greedy  # noqa: E402
 from export.models.convert import Graph, graphs, to_litert, to_onnx  # noqa: E402
 from export.models.encoder import EncoderStep, probabilities  # noqa: E402
 from export.models.student import Student, StudentConfig, count  # noqa: E402
@@ -169,6 +170,17 @@ def test_device_decoder_writes_what_teacher_forcing_would(student: Student, lite
     assert ended or len(ids) == student.config.captioner.length
     sure = torch.log_softmax(rows, -1).max(-1).values[: len(ids) if ended else len(ids) - 1]
     assert told.logprob == pytest.approx(float(sure.mean()), abs=1e-3)
+
+    captioner.wording = Wording(("motion", "all"), greedy)  # chosen by motion tokens alone, the other path goes along
+    alone = captioner.tell(tokens, known)
+    ids = [BEGIN, *(captioner.words.index(w) for w in alone.words)]
+    keyframes = torch.tensor([1.0, 0, 0, 0]).repeat(24)
+    with torch.no_grad():
+        rows = student.decoder(memory, good * (1 - keyframes), torch.tensor([ids]))[0]
+    rows[:, BEGIN] = -torch.inf
+    assert rows.argmax(-1).tolist()[: len(ids) - 1] == ids[1:]
+    captioner.wording = WORDINGS["synergetic"]
+    assert captioner.tell(tokens, known).words
 
 
 def test_encoder_session_keeps_its_state(litert: Path) -> None:
