@@ -117,7 +117,7 @@ def encoded(encoder: Encoder, rows: Iterable[_Rows]) -> Encoded:
         scores += row.scores
         hidden += row.hidden
     columns: list[Any] = [np.concatenate(c) for c in zip(*made, strict=True)]
-    return Encoded(*columns, tuple(scores), tuple(hidden))
+    return Encoded(*columns, scores=tuple(scores), hidden=tuple(hidden))  # type: ignore[misc]
 
 
 def tracked_rows(folder: Path) -> Iterator[_Rows]:
