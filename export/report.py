@@ -11,6 +11,7 @@ from typing import Any
 
 from export.fallback import INVENTED as INVENTED_BAR
 from export.judge.delays import DELAY_BAR_S
+from export.mechanisms.page import lines
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS, PAGE = ROOT / "results", ROOT / "docs" / "results.md"
@@ -382,6 +383,12 @@ _SEARCHED = {
 }
 
 
+def mechanisms(folder: Path) -> list[str]:
+    """What each of the papers' mechanisms is worth here."""
+    row = load("mechanisms", folder)
+    return lines(row) if row else []
+
+
 def objects(folder: Path) -> list[str]:
     """Hands with things: contact, holding, what is told."""
     row = load("objects", folder)
@@ -545,6 +552,7 @@ def page(folder: Path = RESULTS) -> str:
         ("Captions by figop-base (student, with rules at its side) and figop-rules (rules alone)", captions(folder)),
         ("From the end of a motion to its final caption, in the source's time", delays(folder)),
         ("The student", student(folder)),
+        ("The papers' mechanisms", mechanisms(folder)),
         ("Hand tracker against MediaPipe, paired on one core", trackers(folder)),
         ("Hands and things", objects(folder)),
         ("Search and corpora", search(folder)),

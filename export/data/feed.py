@@ -150,13 +150,15 @@ def _work(settings: FeedSettings, start: int, step: int, queue: mp.Queue[TrainBa
 
 
 class Feed:
-    """Batches from number `start` on. Close it: it owns processes."""
+    """Batches from number `start` on, every n-th. Close it: it owns processes."""
 
-    def __init__(self, settings: FeedSettings, start: int = 0, workers: int = 1, ahead: int = 3) -> None:
+    def __init__(
+        self, settings: FeedSettings, start: int = 0, workers: int = 1, ahead: int = 3, every: int = 1
+    ) -> None:
         context = mp.get_context("spawn")
         self._queues: list[mp.Queue[TrainBatch]] = [context.Queue(ahead) for _ in range(workers)]
         self._processes = [
-            context.Process(target=_work, args=(settings, start + w, workers, q), daemon=True)
+            context.Process(target=_work, args=(settings, start + w * every, workers * every, q), daemon=True)
             for w, q in enumerate(self._queues)
         ]
         for process in self._processes:

@@ -40,6 +40,7 @@ from export.mechanisms.material import (
     simulated_test_rows,
     tracked_rows,
 )
+from export.mechanisms.page import draw
 from export.mechanisms.telling import Recipe, Tally, Told, gain, speak, student_for, tally, train
 from export.models.encoder import Encoder
 from export.models.student import Student, count
@@ -248,7 +249,8 @@ class Study:
             "adapters, slow/fast": lambda: enc.Adapted(enc.SMALL, slow=True),
         }
         return {
-            name: self.lesson(f"adapters {name}", make, enc.Lesson(steps=self.steps)) for name, make in arms.items()
+            name: self.lesson(f"adapters {name}", make, enc.Lesson(steps=self.encoder_steps))
+            for name, make in arms.items()
         }
 
     def distillation(self) -> dict[str, Any]:
@@ -348,8 +350,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--tracked", type=Path, default=Path("out/tracked-train"), help="tracked clips to train on")
     parser.add_argument("--judge", type=Path, nargs="+", default=[Path("out/tracked-dev"), Path("out/tracked")])
     parser.add_argument("--steps", type=int, default=500, help="of every captioner (%(default)s)")
-    parser.add_argument("--encoder-steps", type=int, default=350, help="of every encoder (%(default)s)")
+    parser.add_argument("--encoder-steps", type=int, default=300, help="of every encoder (%(default)s)")
     parser.add_argument("-o", "--output", type=Path, default=Path("results/mechanisms.json"))
+    parser.add_argument("--plot", type=Path, help="draw accuracy against cost")
     args = parser.parse_args(argv)
     study = Study(args.out, args.checkpoint, args.tracked, args.judge, args.steps, args.encoder_steps)
     try:
@@ -366,7 +369,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         "steps": args.steps,
         "encoder_steps": args.encoder_steps,
     }
-    write_whole(args.output, (json.dumps(before | about | said, indent=1) + "\n").encode())
+    row = before | about | said
+    write_whole(args.output, (json.dumps(row, indent=1) + "\n").encode())
+    if args.plot:
+        draw(row, args.plot)
     print(f"{args.output} written; next: python -m export.report")
     return 0
 

@@ -25,6 +25,7 @@ from torch import Tensor
 
 from edge.errors import FigopError
 from export.data.feed import Feed, FeedSettings, TrainBatch
+from export.models.crew import Crew
 from export.models.losses import Batch, caption_loss, frame_losses, total
 from export.models.student import Student, count
 
@@ -213,11 +214,14 @@ def train(
 ) -> tuple[Path, int]:
     """Train, or go on where `folder` stopped; returns the checkpoint and its step.
 
-    Ctrl-C or SIGTERM ends it after the step under way, with a checkpoint.
+    Ctrl-C or SIGTERM ends it after the step under way, with a checkpoint. Several processes (`export.models.crew`)
+    train one student: batch i of process r is number i * processes + r.
 
     start_from: weights to begin with (the schedule starts anew).
     """
     keep_memory()
+    crew = Crew.open(settings.device)
+    device = str(crew.device or settings.device)
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
     folder.mkdir(parents=True, exist_ok=True)
@@ -234,7 +238,7 @@ def train(
         step, before = int(saved["step"]), float(saved["seconds"])
     elif start_from is not None:
         student, _ = Student.load(start_from)
-    student.to(settings.device).train()
+    student.to(device).train()
     decays = [p for p in student.parameters() if p.ndim > 1]
     others = [p for p in student.parameters() if p.ndim <= 1]
     optimiser = torch.optim.AdamW(
@@ -245,9 +249,14 @@ def train(
         optimiser.load_state_dict(saved["optimiser"])
         torch.set_rng_state(saved["rng"])
     average = Average(student, settings.average, saved["weights"] if saved else None)
-    log, began, last_save = Log(folder, step), time.perf_counter(), time.perf_counter()
+    began = last_save = time.perf_counter()
+    log = Log(folder, step) if crew.rank == 0 else None
 
     def save() -> None:
+        # every process's norms saw other batches
+        crew.mean([b for b in student.buffers() if b.dtype.is_floating_point])
+        if log is None:
+            return
         seconds = before + time.perf_counter() - began
         student.save(
             path, weights=average.state, raw=student.state_dict(), step=step, seconds=seconds, steps=settings.steps,
@@ -256,35 +265,37 @@ def train(
         log.draw()
 
     stop = _Stop()
-    feed = Feed(feed_settings, start=step, workers=settings.workers)
+    feed = Feed(feed_settings, start=step * crew.world + crew.rank, workers=settings.workers, every=crew.world)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
-        with Progress(*columns) as bar:
+        with Progress(*columns, disable=log is None) as bar:
             task = bar.add_task(f"{count(student) / 1e6:.2f} M parameters", total=settings.steps, completed=step)
             for raw in feed:
-                if step >= settings.steps or stop.asked:
+                if step >= settings.steps or crew.any(stop.asked):
                     break
                 for group in optimiser.param_groups:
                     group["lr"] = rate_at(step, settings)
-                loss, said = losses_of(student, to_torch(raw, settings.device), settings, step)
+                loss, said = losses_of(student, to_torch(raw, device), settings, step)
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()  # type: ignore[no-untyped-call]
+                crew.gradients(student)
                 torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
                 optimiser.step()
                 step += 1
                 average.follow(student, step)
-                if step % settings.log == 0 or step == settings.steps:
+                if log is not None and (step % settings.log == 0 or step == settings.steps):
                     seconds = before + time.perf_counter() - began
                     row = {"step": step, "seconds": seconds, "rate": rate_at(step, settings), "loss": loss.item()}
                     log.add({**row, **said})
                     words = f"{said.get('words', 0):.2f}"
                     bar.update(task, description=f"loss {loss.item():.2f} frames {said['frame_f1']:.2f} words {words}")
                 bar.update(task, completed=step)
-                if time.perf_counter() - last_save > settings.save_s:
+                if crew.any(time.perf_counter() - last_save > settings.save_s):
                     save()
                     last_save = time.perf_counter()
         save()
     finally:
         feed.close()
         stop.close()
+    crew.close()
     return path, step
