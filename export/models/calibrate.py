@@ -27,7 +27,7 @@ from edge.encoder import LAG
 from edge.errors import FigopError
 from edge.recording import Recording
 from edge.resample import TICK_HZ
-from edge.score import FINGERS, HANDS, FingerEvent, Score, expand
+from edge.score import FINGERS, HANDS, MOTIONS, FingerEvent, Score, expand
 from edge.targets import MOTION_NAMES
 from export.data.pairs import pairs, ticks_of
 from export.data.scenes import draw_scene
@@ -43,6 +43,10 @@ Array = NDArray[Any]
 BIASES, SWITCHES, LEAST_S = (0.0, 0.4, 0.8), (1.5, 2.5, 4.0), (0.067, 0.1, 0.134)
 #: pulls the weights of motions to their common value: rare ones have few examples
 _RIDGE = 0.02
+#: what an event says where nothing is said of an attribute, probabilities to try, the confidence of told events, and
+#: how many right attributes a wrong one takes away
+PLAIN = {"extent": "full", "speed": "normal", "repeat": 1, "contact": ""}
+ATTRIBUTE_LEVELS, TOLD, WRONG_COSTS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9), 0.82, 2
 #: of the calibration error: development clips have too few events for more
 BINS = 10
 
@@ -144,6 +148,21 @@ def counted(clips: Sequence[Read], settings: DecodeSettings, confidence: Confide
     return total
 
 
+def attributes(clips: Sequence[Read], settings: DecodeSettings, confidence: Confidence | None) -> tuple[int, int]:
+    """Of matched events: extents, speeds, repetitions and contacts that were told without need, right and wrong."""
+    right = wrong = 0
+    for clip in clips:
+        events = decode(clip.times, clip.probs, settings, confidence=confidence)
+        true, said = list(expand(clip.score)), list(expand(events))
+        for i, j in match_events(clip.score, events)[0]:
+            for name, plain in PLAIN.items():
+                value = getattr(said[j][1], name)
+                if value != plain and not (name == "contact" and MOTIONS[said[j][1].motion].needs_contact):
+                    right += value == getattr(true[i][1], name)
+                    wrong += value != getattr(true[i][1], name)
+    return right, wrong
+
+
 def figures(counts: Counts) -> dict[str, float]:
     """Precision, recall, F1."""
     return {n: round(getattr(counts, n), 4) for n in ("precision", "recall", "f1")}
@@ -164,6 +183,12 @@ def calibrate(clips: Sequence[Read], checked: Sequence[Read]) -> tuple[DecodeSet
         level: counted(clips, replace(settings, sure=level), confidence).f1 for level in (0.0, 0.2, 0.3, 0.4, 0.5)
     }
     settings = replace(settings, sure=max(levels, key=lambda k: levels[k]))
+    # how doubtful an attribute may be and still be told, at the confidence from which events are
+    told = {
+        level: attributes(clips, replace(settings, sure=TOLD, attribute=level), confidence)
+        for level in ATTRIBUTE_LEVELS
+    }
+    settings = replace(settings, attribute=max(told, key=lambda k: told[k][0] - WRONG_COSTS * told[k][1]))
     mean = np.array([1 / (1 + np.exp(-r[0])) for r in rows])
     said = {
         "bench": "confidence",
@@ -172,6 +197,7 @@ def calibrate(clips: Sequence[Read], checked: Sequence[Read]) -> tuple[DecodeSet
         "events_checked": len(right),
         "calibration_error": round(calibration_error(sure, right, BINS), 4),
         "calibration_error_of_mean_probability": round(calibration_error(mean, right, BINS), 4),
+        "attributes_told_right_and_wrong": {str(level): row for level, row in told.items()},
         "checked": {
             str(level): figures(counted(checked, replace(settings, sure=level), confidence))
             for level in (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9)
