@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,47 +16,38 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class DynamicsSettings:
-    """Thresholds; chosen on simulated and rendered clips of the half `choose` (`export.objects.evaluate`).
+    """Thresholds; chosen on simulated clips of the half `choose` (`export.objects.evaluate`).
 
     Attributes:
-        near, apart: fingers nearer than `near` to a box may touch it, farther than `apart` they have left it.
-        still: a palm slower than this against the box rests on it. moves: a box faster than this is being moved.
-        smooth_s, box_s: windows over which hands and boxes are averaged.
-        bridge_s: holes of the hand's track up to this long are bridged; a hand at a thing that is unseen for less than
-            `unseen_s` is still there.
-        press_s: a touch must last so long to be told. deep: a fingertip touches in the last part of its way, this long.
-        along: a palm goes with a thing when it is slower against it than this share of the thing's own speed.
-        starts: a movement of the box shorter than this is its tremble, palm lengths.
-        follows: a thing that went this far with the hand was held. opens: change of the box's area that is a lid.
-        lift, move: distances that are told; turn: radians; beyond: a travel this long is told beside a turn.
+        touches, holds: how likely a hand must touch or hold a thing in a frame.
+        hole_s, hold_s: holes of a hold or touch up to this long are closed, shorter holds are none.
+        rests: how likely a press or touch must be to be told. moving: likewise of a motion of what is held.
+        motion_s: a shorter motion is none; pause_s: motions of one kind this near are one.
+        grasp: how likely a kind of grasp must be to be told.
+        brush_s: a touch this near to a hold of the same thing belongs to it.
+        smooth_s: window over which hands and answers are averaged.
+        bridge_s: holes of the hand's track up to this long are bridged.
+        press_s: a touch must last so long to be told.
         open_s: fingers open this long before the palm leaves; reach_s: a reach begins at most so long before contact.
-        close_s: fingers take so long to close; pad_s: flesh brushes a thing so long before and after.
-        pitch: how far the camera looks down, radians, by view.
+        close_s: fingers take so long to close.
     """
 
-    near: float = 0.20
-    apart: float = 0.45
-    still: float = 0.7
-    moves: float = 0.45
+    touches: float = 0.5
+    holds: float = 0.5
+    hole_s: float = 0.3
+    hold_s: float = 0.25
+    rests: float = 0.4
+    moving: float = 0.5
+    motion_s: float = 0.2
+    pause_s: float = 0.13
+    brush_s: float = 0.7
+    grasp: float = 0.45
     smooth_s: float = 0.15
-    box_s: float = 0.4
     bridge_s: float = 0.4
-    unseen_s: float = 2.0
     press_s: float = 0.1
-    deep: float = 0.15
-    along: float = 0.5
-    starts: float = 0.12
-    follows: float = 0.35
-    opens: float = 1.22
-    lift: float = 0.35
-    move: float = 0.55
-    turn: float = 0.65
-    beyond: float = 0.7
     open_s: float = 0.20
     reach_s: float = 1.3
     close_s: float = 0.22
-    pad_s: float = 0.17
-    pitch: Mapping[str, float] = field(default_factory=lambda: {"facing": 0.5, "egocentric": 0.9})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,7 +79,6 @@ class Span:
     came: bool
     went: bool
     held: bool = False
-    opened: float = 0.0
 
 
 def clip_of(frames: Sequence[HandFrame], boxes: Array, names: Sequence[str], *, mirrored: bool = False) -> Clip:

@@ -24,10 +24,6 @@ Array = NDArray[Any]
 
 SHAPES = ("ball", "cylinder", "box", "stick", "flat", "none")
 WEIGHTS, POSE_WEIGHTS = (Path(__file__).with_name(n) for n in ("grasp.npz", "grasp-pose.npz"))
-#: Seconds between two looks at a hand's pose.
-LOOK_S = 0.2
-#: A grasp is said when it is at least this likely over the keyframes of a hold, else left open.
-SAID = 0.45
 
 
 def pose_of(world: Array, slot: int) -> Array:
@@ -97,43 +93,43 @@ def shipped() -> tuple[GraspHead, ...]:
     return tuple(GraspHead.load(path) for path in (WEIGHTS, POSE_WEIGHTS) if path.is_file())
 
 
+def posed(world: Array, slot: int) -> Array:
+    """[T,6] what the head for the pose says of joints [T,21,3]: holding, then each grasp given that it holds."""
+    head = next(h for h in shipped() if not h.digest)
+    out = head.logits(np.zeros((len(world), 0), np.float32), pose_of(world, slot))
+    grasp = np.exp(out[:, 1 : 1 + len(GRASPS)] - out[:, 1 : 1 + len(GRASPS)].max(axis=1, keepdims=True))
+    return np.concatenate([1 / (1 + np.exp(-out[:, :1])), grasp / grasp.sum(axis=1, keepdims=True)], axis=1)
+
+
 @dataclass(slots=True)
 class GraspTrace:
-    """The heads' looks at both hands over a stream; digest: of the network behind the frames' features."""
+    """The looks of the head for the keyframe token at both hands over a stream; digest: of the network behind the
+    frames' features."""
 
     heads: tuple[GraspHead, ...]
     digest: str = ""
     looks: tuple[list[Grasped], list[Grasped]] = field(default_factory=lambda: ([], []))
 
     def push(self, frame: HandFrame) -> None:
-        """Look at the hands: by the token in keyframes, by the pose where no head reads this network's token."""
-        for head in self.heads:
-            if head.digest and head.digest != self.digest:
-                continue
-            if head.digest and frame.appearance is None:
-                return
-            for slot in (0, 1):
-                looks = self.looks[slot]
-                due = bool(head.digest) or not looks or frame.t - looks[-1].t >= LOOK_S
-                if due and frame.present(slot):
-                    feature = frame.appearance[slot] if frame.appearance is not None else None
-                    look = head.read(frame.t, feature, frame.world[slot], slot)
-                    if look is not None:
-                        looks.append(look)
+        """Look at the hands of a keyframe, where a head reads its network's token."""
+        head = next((h for h in self.heads if h.digest and h.digest == self.digest), None)
+        if head is None or frame.appearance is None:
             return
+        for slot in (0, 1):
+            if frame.present(slot):
+                look = head.read(frame.t, frame.appearance[slot], frame.world[slot], slot)
+                if look is not None:
+                    self.looks[slot].append(look)
 
     def forget(self, before: float) -> None:
         """Drop looks older than this, seconds."""
         for looks in self.looks:
             looks[:] = [g for g in looks if g.t >= before]
 
-    def kind(self, slot: int, start: float, end: float) -> str:
-        """The grasp of a hand between two times, "" when there is no look or none is likely enough."""
-        looks = [g for g in self.looks[slot] if start <= g.t <= end]
-        if not looks:
-            return ""
-        mean = np.mean([g.grasp for g in looks], axis=0)
-        return GRASPS[int(mean.argmax())] if mean.max() >= SAID else ""
+    def grasp(self, slot: int, start: float, end: float) -> Array | None:
+        """How likely each of `GRASPS` is for a hand between two times, by the keyframe token; None without a look."""
+        looks = [g.grasp for g in self.looks[slot] if start <= g.t <= end]
+        return np.mean(looks, axis=0) if looks else None
 
     def holding(self, slot: int, start: float, end: float) -> float | None:
         """How likely the hand holds something between two times; None without a look."""

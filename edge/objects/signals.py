@@ -66,10 +66,3 @@ def palm_size(clip: Clip, slot: int) -> Array:
     ok = np.isfinite(size)
     # a hand's size in the picture changes slowly
     return smooth(clip.t, size, 1.0) if ok.any() else size
-
-
-def gap_to(points: Array, box: Array) -> Array:
-    """[T] distance of the nearest of points [T,P,2] to the box [T,4], 0 inside."""
-    low, high = box[:, None, :2] - points, points - box[:, None, 2:]
-    out = np.linalg.norm(np.maximum(np.maximum(low, high), 0), axis=-1)
-    return np.asarray(np.nanmin(np.where(np.isfinite(out), out, np.inf), axis=1))

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge.hands.frame import HandFrame
 from edge.hands.model import FIST, OPEN, PALM, flat, landmarks
@@ -39,7 +37,6 @@ def hand_frames(
     *,
     slot: int = 1,
     closed: Callable[[float], float] = lambda t: 0.0,
-    roll: Way | None = None,
 ) -> list[HandFrame]:
     """Frames of one hand, fingers to the right of the picture; `way` = where its middle fingertip is."""
     out = []
@@ -47,8 +44,7 @@ def hand_frames(
         t = k / FPS
         frame = HandFrame(int(t * 1e9), image_size=SIZE)
         local = landmarks(OPEN + closed(t) * (FIST - OPEN))
-        turn = _about_x(roll(t)[0]) if roll else np.eye(3)
-        world = (local @ turn.T) @ flat(slot == 0).T @ _VIEW.T * PALM
+        world = local @ flat(slot == 0).T @ _VIEW.T * PALM
         marks = world / PALM * SCALE
         x, y = way(t)
         tip = marks[12, :2]
@@ -62,19 +58,6 @@ def hand_frames(
 
 #: Person's axes -> the picture's, so that the fingers point to the right of it and the thumb up.
 _VIEW = np.array([[0.0, 0, 1], [0.0, 1, 0], [-1.0, 0, 0]])
-
-
-def _about_x(angle: float) -> NDArray[Any]:
-    c, s = np.cos(angle), np.sin(angle)
-    return np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
-
-
-def both(left: list[HandFrame], right: list[HandFrame]) -> list[HandFrame]:
-    """Two hands in one stream."""
-    for a, b in zip(left, right, strict=True):
-        for name in ("landmarks", "world", "wrist", "presence", "track_id"):
-            getattr(b, name)[0] = getattr(a, name)[0]
-    return right
 
 
 def seen(things: dict[str, Way], seconds: float, *, size: float = 0.10) -> list[Detections]:

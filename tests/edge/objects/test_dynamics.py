@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 
 from edge import cli
-from edge.objects.clip import DynamicsSettings
 from edge.objects.detections import Detections, lines
 from edge.objects.live import ObjectCaptioner
 from edge.objects.recorded import read_all
 from edge.pipeline import Captioner
 from edge.recording import Recording
-from tests.edge.objects.stage import Way, along, both, hand_frames, seen
+from tests.edge.objects.stage import Way, along, hand_frames, seen
 
 CUP = (0.6, 0.6)
 STAY: Way = lambda t: CUP  # noqa: E731
@@ -34,8 +33,7 @@ CARRIED = along((1.6, 0.6, 0.6), (2.2, 0.6, 0.47), (2.4, 0.6, 0.47), (3.0, 0.85,
 
 @pytest.mark.parametrize(("view", "way"), [("egocentric", "right"), ("facing", "left")])
 def test_a_thing_is_taken_and_placed(view: str, way: str) -> None:
-    level = DynamicsSettings(pitch={"facing": 0.0, "egocentric": 0.0})
-    reading, names = read_all(hand_frames(TAKES, 5.5), seen({"cup": CARRIED}, 5.5), view=view, settings=level)
+    reading, names = read_all(hand_frames(TAKES, 5.5), seen({"cup": CARRIED}, 5.5), view=view)
     assert names == ("cup",)
     assert verbs(reading.score) == [
         ("right", "reach", "cup"), ("right", "grasp", "cup"), ("right", "lift", "cup"), ("right", "move", "cup", way),
@@ -62,57 +60,10 @@ def test_a_thing_that_moves_by_itself_is_not_held() -> None:
     assert reading.score == ()
 
 
-@pytest.mark.parametrize(("rest", "verb"), [(0.25, "press"), (1.2, "touch")])
-def test_presses_are_short_and_touches_are_long(rest: float, verb: str) -> None:
-    way = along((0.3, 0.3, 0.35), (1.0, 0.6, 0.6), (1.0 + rest, 0.6, 0.6), (1.8 + rest, 0.3, 0.35))
+def test_a_hand_that_rests_on_a_thing_touches_it() -> None:
+    way = along((0.3, 0.3, 0.35), (1.0, 0.6, 0.6), (2.2, 0.6, 0.6), (3.0, 0.3, 0.35))
     reading, _ = read_all(hand_frames(way, 3.5), seen({"button": STAY}, 3.5))
-    assert verbs(reading.score) == [("right", "reach", "button"), ("right", verb, "button")]
-
-
-def test_one_hand_gives_a_thing_to_the_other() -> None:
-    gives = along(
-        (0.2, 0.2, 0.6), (0.9, 0.6, 0.6), (1.3, 0.6, 0.6), (1.9, 0.6, 0.45), (3.2, 0.6, 0.45), (3.8, 0.1, 0.45)
-    )
-    takes = along(
-        (1.9, 0.1, 0.1), (2.6, 0.6, 0.45), (4.0, 0.6, 0.45), (4.6, 0.6, 0.62), (5.0, 0.6, 0.62), (5.6, 0.2, 0.2)
-    )
-    cup = along((1.3, 0.6, 0.6), (1.9, 0.6, 0.45), (4.0, 0.6, 0.45), (4.6, 0.6, 0.62))
-    frames = both(hand_frames(takes, 6.0, slot=0), hand_frames(gives, 6.0))
-    reading, _ = read_all(frames, seen({"cup": cup}, 6.0))
-    said = verbs(reading.score)
-    assert ("right", "hand over", "cup") in said
-    assert ("right", "release", "cup") not in said
-    assert ("left", "grasp", "cup") not in said
-    assert said[-1] == ("left", "release", "cup")
-    giver, taker = reading.held[:, 1, 0], reading.held[:, 0, 0]
-    assert not (giver & taker).any(), "one hand at a time holds it"
-    assert giver[40]
-    assert taker[88]
-
-
-def test_a_lid_is_opened() -> None:
-    def way(t: float) -> tuple[float, float]:
-        return along(
-            (0.3, 0.2, 0.3), (1.0, 0.6, 0.55), (1.4, 0.6, 0.55), (2.2, 0.6, 0.4), (2.6, 0.6, 0.4), (3.2, 0.2, 0.3)
-        )(t)
-
-    rows = []
-    for row in seen({"box": STAY}, 4.0, size=0.12):
-        t = row.t_ns * 1e-9
-        top = 0.54 - 0.14 * float(np.clip((t - 1.4) / 0.8, 0, 1))
-        box = row.objects[0].box
-        rows.append(Detections(row.t_ns, (type(row.objects[0])("box", (box[0], top, box[2], box[3]), 0.9),)))
-    reading, _ = read_all(hand_frames(way, 4.0), rows)
-    assert ("right", "open", "box") in verbs(reading.score)
-    assert ("right", "lift", "box") not in verbs(reading.score)
-
-
-def test_a_turn_of_the_forearm_turns_what_is_held() -> None:
-    roll = along((2.4, 0.0, 0), (3.0, 1.2, 0))
-    way = along((0.4, 0.2, 0.6), (1.2, 0.6, 0.6), (1.6, 0.6, 0.6), (2.2, 0.6, 0.4), (5.0, 0.6, 0.4))
-    cup = along((1.6, 0.6, 0.6), (2.2, 0.6, 0.4))
-    reading, _ = read_all(hand_frames(way, 4.0, roll=roll), seen({"cup": cup}, 4.0))
-    assert [v for v in verbs(reading.score) if v[1] == "turn"] == [("right", "turn", "cup", "ccw")]
+    assert verbs(reading.score) == [("right", "reach", "button"), ("right", "touch", "button")]
 
 
 def test_nothing_to_see() -> None:
