@@ -236,8 +236,11 @@ def manifest_digest(manifest: Mapping[str, Any]) -> str:
 
 
 def weights_digest(graphs: Mapping[str, str], student: Mapping[str, Any]) -> str:
-    """sha256 over graphs (file -> sha256) and what describes them, but for how they were trained."""
+    """sha256 over graphs (file -> sha256) and what describes them, but for how they were trained and for the
+    temperature, which changes nothing that is read or told but how sure a caption calls itself."""
     said = {key: value for key, value in student.items() if key != "training"}
+    if "fallback" in said:
+        said["fallback"] = {key: value for key, value in said["fallback"].items() if key != "temperature"}
     return hashlib.sha256(canonical([dict(graphs), said])).hexdigest()
 
 

@@ -354,8 +354,8 @@ def others(folder: Path) -> list[str]:
     if row := load("reliability", folder):
         error, risk = row["calibration_error"], row["risk_at_coverage"]
         out.append(
-            f"- Confidence of {row['judged']} held-out captions: calibration error {error['as_it_is']:.3f}, with one "
-            f"temperature ({row['temperature']}) {error['with_temperature']:.3f}; {1 - row['right']:.1%} are wrong, of the "
+            f"- Confidence of {row['judged']} held-out captions: calibration error {error['as_it_is']:.3f} (with one more "
+            f"temperature, {row['temperature']}, {error['with_temperature']:.3f}); {1 - row['right']:.1%} are wrong, of the "
             f"surest 60 % {risk['0.6']:.1%}. [Reliability](images/reliability.png)."
         )
     if row := load("render", folder):

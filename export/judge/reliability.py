@@ -2,10 +2,11 @@
 
 Captions of fresh simulated programs of the test side (scores and combinations never trained), seen by the fitted
 tracker; or of the clips of a folder. A caption is right when everything that it says happened (the judge finds all its
-tuples in the reference). Half of the clips choose one temperature by likelihood, the other half is judged with it and
-without: expected calibration error over bins of equal mass (Naeini et al. 2015; Guo et al. 2017), and the share of
-wrong captions among the surest (risk against coverage; `--plot` draws both). `--fit FOLDER` chooses the temperature on
-programs of another seed and writes it into a student's folder, so that its bundle has it already.
+tuples in the reference). All are judged as they are: expected calibration error over bins of equal mass (Naeini et al.
+2015; Guo et al. 2017), and the share of wrong captions among the surest (risk against coverage; `--plot` draws both).
+Besides, half of the clips choose one more temperature by likelihood and the other half is judged with it.
+`--fit FOLDER` chooses the temperature on programs of another seed and writes it into a student's folder, so that its
+bundle has it already.
 """
 
 from __future__ import annotations
@@ -107,8 +108,8 @@ def report(rows: Sequence[Spoken]) -> dict[str, Any]:
     if min(chooses.sum(), (~chooses).sum()) < 2 * BINS:
         raise FigopError(f"{len(rows)} captions are too few for {BINS} bins in both halves: give more clips.")
     temperature = temperature_of(confidence[chooses], right[chooses])
-    c, r = confidence[~chooses], right[~chooses]
-    after = cooled(c, temperature)
+    after = calibration_error(cooled(confidence[~chooses], temperature), right[~chooses])
+    c, r = confidence, right  # a bundle's own temperature is of other programs: all of these are held out
     bins = np.array_split(np.argsort(c, kind="stable"), BINS)
     return {
         "captions": len(rows),
@@ -117,7 +118,7 @@ def report(rows: Sequence[Spoken]) -> dict[str, Any]:
         "temperature": round(temperature, 3),
         "calibration_error": {
             "as_it_is": round(calibration_error(c, r), 4),
-            "with_temperature": round(calibration_error(after, r), 4),
+            "with_temperature": round(after, 4),
         },
         "bins": [[round(float(c[b].mean()), 4), round(float(r[b].mean()), 4), len(b)] for b in bins],
         "risk_at_coverage": {str(k): round(risk_at(c, r, k), 4) for k in COVERAGES},
@@ -147,8 +148,8 @@ def draw(rows: Sequence[Spoken], said: dict[str, Any], path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    c = np.array([x.confidence for x in rows if x.clip % 2])
-    r = np.array([x.right for x in rows if x.clip % 2], float)
+    c = np.array([x.confidence for x in rows])
+    r = np.array([x.right for x in rows], float)
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4), dpi=90, layout="constrained")
     left.plot([0, 1], [0, 1], color="0.7")
     left.plot([b[0] for b in said["bins"]], [b[1] for b in said["bins"]], "o-")

@@ -349,7 +349,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--tracked", type=Path, default=Path("out/tracked-train"), help="tracked clips to train on")
     parser.add_argument("--judge", type=Path, nargs="+", default=[Path("out/tracked-dev"), Path("out/tracked")])
-    parser.add_argument("--steps", type=int, default=500, help="of every captioner (%(default)s)")
+    parser.add_argument("--steps", type=int, default=250, help="of every captioner (%(default)s)")
     parser.add_argument("--encoder-steps", type=int, default=300, help="of every encoder (%(default)s)")
     parser.add_argument("-o", "--output", type=Path, default=Path("results/mechanisms.json"))
     parser.add_argument("--plot", type=Path, help="draw accuracy against cost")

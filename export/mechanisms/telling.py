@@ -165,16 +165,32 @@ def _batches(clips: Sequence[Encoded], r: Recipe) -> Iterator[tuple[Memory, Tens
         yield gather(clips, rows, r, sees), torch.from_numpy(tokens)
 
 
+@torch.no_grad()
+def taught(student: Student, begin: Student, r: Recipe) -> None:
+    """Give a new captioner what all of them can share: the decoder, what becomes of pooled ticks, and the kinds and
+    places of tokens, those of the nearest time where units differ. What keyframes say, and how they meet the motion, is
+    new in each."""
+    c, known = r.units, begin.config.units
+    decoder = begin.decoder.state_dict()
+    place = decoder.pop("when").view(-1, 2, known.tokens // 2, known.width)
+    student.decoder.load_state_dict(decoder, strict=False)
+    student.units.motion.load_state_dict(begin.units.motion.state_dict())
+    kinds = [0] * c.keys + [known.keys + j * known.motion // c.motion for j in range(c.motion)]
+    student.units.kind.copy_(begin.units.kind[:, kinds])
+    tokens = kinds[c.keys :] if c.fusion == "motion" else kinds[: c.keys] if c.fusion == "key" else kinds
+    units = longest_memory(c, r.apart)
+    at = [min(u * c.ticks // known.ticks, len(place) - 1) for u in range(units)]
+    student.decoder.when.copy_(place[at][:, :, tokens].flatten(0, 2))
+
+
 def train(
     clips: Sequence[Encoded], r: Recipe, *, begin: Student | None = None,
     log: Callable[[int, float], None] | None = None,
 ) -> Student:  # fmt: skip
-    """A captioner of this recipe. begin: whose words it begins with; units and their order are always new."""
+    """A captioner of this recipe. begin: whose words and motion tokens it begins with (`taught`)."""
     student = student_for(r)
     if begin is not None:
-        own = student.decoder.state_dict()
-        known = begin.decoder.state_dict().items()
-        student.decoder.load_state_dict(own | {n: w for n, w in known if n != "when" and w.shape == own[n].shape})
+        taught(student, begin, r)
     parts = [*student.units.parameters(), *student.decoder.parameters()]
     optimiser = torch.optim.AdamW(parts, lr=r.rate, weight_decay=0.02, betas=(0.9, 0.98))
     rng = np.random.default_rng((r.seed, 6))

@@ -23,9 +23,12 @@ from export.mechanisms.telling import (  # noqa: E402
     memory_of,
     path_masks,
     speak,
+    student_for,
     tally,
+    taught,
     train,
 )
+from export.models.student import Student  # noqa: E402
 from export.models.units import FUSIONS, UnitConfig, Units  # noqa: E402
 
 SMALL = UnitConfig(appearance=6)
@@ -155,6 +158,23 @@ def test_a_captioner_learns_and_tells_step_by_step_what_it_would_all_at_once() -
             said = student.decoder(memory[i : i + 1], known[i : i + 1], ids)[0].argmax(-1)
         assert said.tolist() == [*ids[0, 1:].tolist(), END]
     assert tally(lines).f1() > 0.5
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+@pytest.mark.parametrize("more", [{}, {"keys": 2}, {"ticks": 5, "motion": 1}, {"ticks": 30, "motion": 6}])
+def test_every_recipe_begins_with_the_same_words(fusion: str, more: dict[str, int]) -> None:
+    torch.manual_seed(1)
+    begin = Student()
+    r = Recipe(units=UnitConfig(fusion=fusion, **more))
+    student = student_for(r)
+    taught(student, begin, r)
+    assert torch.equal(student.decoder.word.weight, begin.decoder.word.weight)
+    assert torch.equal(student.units.motion.weight, begin.units.motion.weight)
+    assert not torch.equal(student.units.see[0].weight, begin.units.see[0].weight)
+    assert len(student.decoder.when) == len(student_for(r).decoder.when)
+    if fusion == "projector" and not more:
+        assert torch.equal(student.decoder.when, begin.decoder.when)
+        assert torch.equal(student.units.kind, begin.units.kind)
 
 
 def test_phrases_are_judged_by_tuples_and_by_what_was_hidden() -> None:
