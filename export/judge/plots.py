@@ -128,11 +128,11 @@ def _cell(picture: Rgb, hand: Hand, at: int, left: int, top: int) -> None:
             cv2.circle(picture, places[tip].tolist(), 32, FINGER_COLOURS[(tip - 1) // 4], -1, cv2.LINE_AA, 4)
 
 
-def pages(hand: Hand) -> Iterator[Rgb]:
-    """Pictures of the curves [H,W,3], `SECONDS` each."""
+def pages(hand: Hand, seconds: float = SECONDS) -> Iterator[Rgb]:
+    """Pictures of the curves [H,W,3], `seconds` each."""
     made = curves(hand)
-    for start in np.arange(hand.t[0], hand.t[-1], SECONDS):
-        end = min(start + SECONDS, max(float(hand.t[-1]), start + 1))
+    for start in np.arange(hand.t[0], hand.t[-1], seconds):
+        end = min(start + seconds, max(float(hand.t[-1]), start + 1))
         picture = np.full((len(made) * HEIGHT, WIDTH, 3), GROUND, np.uint8)
         for k, (title, (names, values)) in enumerate(made.items()):
             _panel(picture[k * HEIGHT : (k + 1) * HEIGHT], f"{hand.name}: {title}", names, hand.t, values, start, end)
@@ -181,9 +181,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("recordings", nargs="+", type=Path, metavar="RECORDING", help="recordings (.npz)")
     parser.add_argument("-o", "--output", type=Path, default=Path("out/plots"), metavar="DIR")
     parser.add_argument("--rate", type=float, default=RATE, help="hands a second on contact sheets (%(default)g)")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="of curves on a picture (%(default)g)")
     args = parser.parse_args(argv)
-    if args.rate <= 0:
-        parser.error("--rate must be above 0.")
+    if args.rate <= 0 or args.seconds <= 0:
+        parser.error("--rate and --seconds must be above 0.")
     args.output.mkdir(parents=True, exist_ok=True)
     try:
         for path in args.recordings:
@@ -191,7 +192,7 @@ def main(argv: list[str] | None = None) -> int:
             if not seen:
                 parser.error(f"{path} shows no hand, so there is nothing to plot.")
             pictures = [("hands", p) for p in sheets(seen, args.rate)]
-            pictures += [(f"curves-{hand.name}", p) for hand in seen for p in pages(hand)]
+            pictures += [(f"curves-{hand.name}", p) for hand in seen for p in pages(hand, args.seconds)]
             numbers: dict[str, int] = {}
             for kind, picture in pictures:
                 numbers[kind] = numbers.get(kind, 0) + 1
