@@ -137,6 +137,19 @@ results: networks $(RUNTIME) ## measure every figure in results/ anew (an hour; 
 	@$(IN_TEST) python -m export.build figop-base
 	@$(IN_TEST) python -m export.report
 
+REAL_DATA ?= ../shared/data
+
+.PHONY: results-real-landmarks
+results-real-landmarks: networks ## caption the real landmark sets that serve for tests alone (a minute)
+	@$(IN_TEST) python -m export.data.real $(REAL_DATA) -o out/real
+	@for set in leap streams; do for bundle in base rules; do for reading in "" _second; do \
+		end="$${reading}"; if [ $$bundle = rules ]; then end="$${reading}_rules"; fi; \
+		truth="tests/reference/$$set"; other="$$truth.second"; \
+		if [ -n "$$reading" ]; then other="$$truth"; truth="$$truth.second"; fi; \
+		$(IN_TEST) figop eval captions out/real/$$set --truth $$truth --second-truth $$other \
+			--bundle figop-$$bundle -o results/captions_real_$$set$$end.json || exit 1; \
+	done; done; done
+
 .PHONY: results-real
 results-real: networks
 	@$(IN_TEST) figop eval captions $(HAND_VIDEO) --from pixels --cache out/tracked \

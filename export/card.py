@@ -84,6 +84,8 @@ _MEASURED = {
     "captions_rendered": "rendered test programs, tracked from pixels",
     "captions_real_hand_video": "one real video, first reading (test-only)",
     "captions_real_hand_video_second": "one real video, second reading (test-only)",
+    "captions_real_leap": "real Leap Motion tracks (test-only)",
+    "captions_real_streams": "real webcam streams, image landmarks alone (test-only)",
 }
 
 

@@ -38,7 +38,7 @@ _SENSOR = Layout("mediapipe21", "openxr", "m")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LeapTrack:
-    """One hand of a file: t [T] seconds of the file, joints [T,21,3] metres, x right, y down, z away from the person."""
+    """One hand of a file: t [T] seconds of it, joints [T,21,3] metres, x right, y down, z away from the person."""
 
     file: str
     hand: str
@@ -55,7 +55,7 @@ def _arrays(path: Path) -> dict[str, Array]:
 
 
 def leap_tracks(folder: Path) -> list[LeapTrack]:
-    """The tracks of `leap_recordings`, stamps that repeat left out. `folder` holds the data sets. Raises SourceError."""
+    """The tracks of `leap_recordings` without repeated stamps; `folder` holds the data sets. Raises SourceError."""
     d = _arrays(folder / LEAP)
     out = []
     for i, file in enumerate(d["recording"]):
@@ -103,11 +103,15 @@ def streams(folder: Path, seconds: float = STREAM_S) -> Iterator[tuple[str, Reco
 
 
 def _empty(t_ns: NDArray[np.int64]) -> Recording:
-    count = len(t_ns)
+    shape = (len(t_ns), 2)
     return Recording(
-        t_ns, *(np.full((count, 2, *shape), np.nan, np.float32) for shape in ((21, 3), (21, 3), (3,))),
-        np.zeros((count, 2), np.float32), np.full((count, 2), -1, np.int32),
-    )  # fmt: skip
+        t_ns=t_ns,
+        landmarks=np.full((*shape, 21, 3), np.nan, np.float32),
+        world=np.full((*shape, 21, 3), np.nan, np.float32),
+        wrist=np.full((*shape, 3), np.nan, np.float32),
+        presence=np.zeros(shape, np.float32),
+        track_id=np.full(shape, -1, np.int32),
+    )
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.recording import Recording
+from edge.score import HANDS
+from export.data.real import leap_tracks
 
 Array = NDArray[Any]
 
@@ -47,18 +49,12 @@ class Track:
 
 
 def leap(folder: Path) -> Iterator[Track]:
-    """The tracks of `leap_recordings` that show none of the ten."""
-    with np.load(folder / "recordings.npz", allow_pickle=False) as d:
-        for i, name in enumerate(d["recording"]):
-            a, z = int(d["offsets"][i]), int(d["offsets"][i + 1])
-            if any(n in str(name) for n in NOT_FREE):
-                continue
-            joints = np.full((z - a, 2, 21, 3), np.nan)
-            # the sensor's y points up and its z to the person
-            joints[:, int(str(d["handedness"][i]) == "right")] = d["mp21"][a:z] * np.array([1.0, -1.0, -1.0])
-            t = d["t_s"][a:z]
-            keep = np.concatenate(([True], np.diff(t) > 1e-4))
-            yield Track(str(name), t[keep], joints[keep])
+    """The tracks of `leap_recordings` that show none of the ten; `folder` is that set's."""
+    for track in leap_tracks(folder.parent):
+        if not any(n in track.file for n in NOT_FREE):
+            joints = np.full((len(track.t), 2, 21, 3), np.nan)
+            joints[:, HANDS.index(track.hand)] = track.joints
+            yield Track(track.file, track.t, joints)
 
 
 def pottery(folder: Path) -> Iterator[Track]:

@@ -27,7 +27,7 @@ from export.gestures.cli import add_spotting
 from export.judge.clips import Clip, ClipError, digest, find_clips
 from export.judge.evaluate import SOURCES, WITHOUT, Job, OpenSpeaker, Result, floor, given, run, summary
 from export.judge.judge import ALONE, Line, judge
-from export.judge.match import ATTRIBUTES
+from export.judge.match import ATTRIBUTES, Counts, match_events
 from export.judge.opinions import add_second_opinions, open_llm, second_opinions, show_second_opinions
 from export.judge.tasks import line as check_list_line
 
@@ -53,7 +53,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )  # fmt: skip
     captions.add_argument("--from", dest="source", choices=("oracle", "pixels", "both"), default="both",
                           help="true landmarks, tracked pixels, or both where a clip has both (default)")  # fmt: skip
-    captions.add_argument("--truth", type=Path, help="true score (.json or .npz) of the one clip that is named")
+    captions.add_argument("--truth", type=Path, help="true score (.json or .npz) of the one clip that is named, or a "
+                          "folder with the true scores of all, by name")  # fmt: skip
+    captions.add_argument("--second-truth", type=Path, metavar="DIR", help="with a folder of truths: those of another "
+                          "reader; the figures then say how far the two agree")  # fmt: skip
     captions.add_argument(
         "--captions-from", type=Path, metavar="EVENTS", help="judge these events (JSON lines) instead"
     )
@@ -88,7 +91,9 @@ def run_captions(args: argparse.Namespace, *, open_speaker: OpenSpeaker | None =
     load(args.language)
     llm = open_llm(args)
     clips = find_clips(args.paths, truth=args.truth, limit=args.limit)
+    agreement = _agreement(args, clips)
     report, results = _given(args, clips) if args.captions_from else _judged(args, clips, open_speaker)
+    report |= agreement
     whole = second_opinions(args, results, report, llm)
     if args.output:
         _write(args.output, report)
@@ -145,6 +150,23 @@ def _given(args: argparse.Namespace, clips: list[Clip]) -> tuple[dict[str, Any],
     return _report(args, clips, sources) | {"per_clip": [_per_clip(result)]}, [result]
 
 
+def _agreement(args: argparse.Namespace, clips: list[Clip]) -> dict[str, Any]:
+    """How far two readers of the same clips agree, by the judge's own event match: what any captioner can reach."""
+    if args.second_truth is None:
+        return {}
+    if args.truth is None or not args.truth.is_dir() or not args.second_truth.is_dir():
+        raise ClipError("--second-truth compares two folders of true scores: name the first one with --truth.")
+    other = {c.name: c for c in find_clips(args.paths, truth=args.second_truth)}
+    pairs = [match_events(c.score, other[c.name].score)[1] for c in clips if c.name in other]
+    total = sum(pairs, Counts())
+    return {
+        "readers_agree": {
+            "clips": len(pairs), "f1": round(total.f1, 4),
+            "first": total.reference, "second": total.predicted, "matched": total.matched,
+        }
+    }  # fmt: skip
+
+
 def _run_all(jobs: Sequence[Job], workers: int) -> Iterator[Result]:
     """In the order of the clips; spawned workers, because runtimes and OpenCV do not survive a fork."""
     if workers == 1 or len(jobs) == 1:
@@ -177,7 +199,7 @@ def _report(args: argparse.Namespace, clips: list[Clip], sources: dict[str, Any]
 def _command(args: argparse.Namespace) -> str:
     """The command again, with paths as seen from the working folder: results name no machine."""
     words = ["figop", "eval", "captions", *(shown(p) for p in args.paths), "--from", args.source]
-    for name in ("truth", "captions_from"):
+    for name in ("truth", "second_truth", "captions_from"):
         if getattr(args, name):
             words += [f"--{name.replace('_', '-')}", shown(getattr(args, name))]
     if args.bundle != "figop-base":
@@ -273,6 +295,11 @@ def _show(report: dict[str, Any]) -> None:
                 f"(p90), {late['p95_s'] * 1e3:.0f} ms (p95) after the motion; "
                 f"{late['cut_apart']} of {late['phrases']} phrases cut apart"
             )
+    if agree := report.get("readers_agree"):
+        console.print(
+            f"The two readers of {agree['clips']} clips agree with F1 {agree['f1']:.3f} "
+            f"({agree['matched']} of {agree['first']} and {agree['second']} tuples)"
+        )
     sources = [s for s in report["sources"] if s != "floor"]
     motions = sorted({m for s in sources for m in report["sources"][s]["motions"]})
     console.print("F1 by motion (matched / true, said)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +127,31 @@ def _one(path: Path, truth: Path | None) -> Clip:
     clip = _from_truth(held, path if is_video else _video_of(path))
     if clip is None:
         raise ClipError(f"{held} holds landmarks but no true score (score_json), so nothing can be judged on it.")
-    return clip
+    return _seen_by(clip, path) if truth and path.suffix.lower() == ".npz" else clip
+
+
+def _seen_by(clip: Clip, path: Path) -> Clip:
+    """A clip whose truth lies apart, with the recording that shows it."""
+    recording = Recording.load(path)
+    return replace(
+        clip, name=path.stem, view=recording.view, mirrored=recording.mirrored, recording=path,
+        files=tuple(dict.fromkeys((*clip.files, path))),
+    )  # fmt: skip
+
+
+def _apart(named: Sequence[Path], truths: Path) -> list[Clip]:
+    """Clips whose truths lie in a folder of their own, by stem; every truth there needs its clip."""
+    shown = [f for p in named for f in (sorted(p.iterdir()) if p.is_dir() else [p])]
+    shown = [f for f in shown if f.suffix.lower() in (*VIDEOS, ".npz") and not f.name.endswith(TRACKED)]
+    by_stem = {f.stem: f for f in shown}
+    wanted = sorted(truths.glob("*.json"))
+    missing = [t.stem for t in wanted if t.stem not in by_stem]
+    if missing or not wanted:
+        what = (
+            f"the truth {missing[0]}.json, but no such recording or video was named" if missing else "no truth (.json)"
+        )
+        raise ClipError(f"{truths} holds {what}.")
+    return [_one(by_stem[t.stem], t) for t in wanted]
 
 
 def _folder(folder: Path) -> list[Clip]:
@@ -153,12 +177,14 @@ def find_clips(paths: Iterable[Path], *, truth: Path | None = None, limit: int |
     """Clips from recordings, videos (truth of the same stem beside them) and folders of both.
 
     Args:
-        truth: the true score of the one video that is named.
+        truth: the true score of the one clip that is named, or a folder of true scores, NAME.json for every clip.
         limit: so many clips at most.
 
     Raises ClipError where there is no clip, or a clip has no truth; SourceError where a recording is damaged.
     """
     named: Sequence[Path] = list(paths)
+    if truth is not None and truth.is_dir():
+        return _apart(named, truth)[:limit]
     if truth is not None and (len(named) != 1 or named[0].is_dir()):
         raise ClipError(f"--truth is the score of one clip, but {len(named)} paths or a folder were given.")
     found: list[Clip] = []

@@ -139,9 +139,7 @@ def pages(hand: Hand, seconds: float = SECONDS) -> Iterator[Rgb]:
         yield picture
 
 
-def _panel(
-    picture: Rgb, title: str, names: Sequence[str], t: Array, values: Array, start: float, end: float
-) -> None:
+def _panel(picture: Rgb, title: str, names: Sequence[str], t: Array, values: Array, start: float, end: float) -> None:
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     top, bottom = 24, HEIGHT - 20
 

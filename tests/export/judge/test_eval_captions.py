@@ -330,3 +330,43 @@ def test_the_real_captioner_end_to_end(tmp_path: Path, capsys: pytest.CaptureFix
     assert oracle["f1"] > lowest["f1"]
     assert oracle["hand_judge"] > lowest["hand_judge"]
     assert oracle["garbled_captions"] == 0
+
+
+def test_truths_may_lie_in_a_folder_of_their_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clips, first, second = (tmp_path / n for n in ("clips", "first", "second"))
+    for folder in (clips, first, second):
+        folder.mkdir()
+    for name in ("a", "b", "unread"):
+        replace(recording(score_json=""), view="egocentric").save(clips / f"{name}.npz")
+    for name, other in (("a", SCORE), ("b", SCORE[:1])):
+        for folder, score in ((first, SCORE), (second, other)):
+            (folder / f"{name}.json").write_text(json.dumps({"events": [e.to_dict() for e in score]}))
+    report = figures(capsys, clips, "--truth", first, "--second-truth", second)
+    assert [row["clip"] for row in report["per_clip"]] == ["a", "b"], "what nobody read is not judged"
+    assert report["sources"]["oracle"]["f1"] == 1.0
+    agree = report["readers_agree"]
+    assert (agree["clips"], agree["first"], agree["second"], agree["matched"]) == (2, 4, 3, 3)
+    assert agree["f1"] == round(6 / 7, 4)
+    assert [c.view for c in find_clips([clips], truth=first)] == ["egocentric"] * 2
+    assert digest(find_clips([clips], truth=first)) != digest(find_clips([clips], truth=second))
+
+
+def test_truths_apart_need_their_clips(tmp_path: Path) -> None:
+    truths, clips = tmp_path / "truths", tmp_path / "clips"
+    truths.mkdir(), clips.mkdir()
+    recording().save(clips / "a.npz")
+    with pytest.raises(ClipError, match=r"holds no truth \(\.json\)"):
+        find_clips([clips], truth=truths)
+    (truths / "lost.json").write_text("[]")
+    with pytest.raises(ClipError, match=r"holds the truth lost\.json, but no such recording"):
+        find_clips([clips], truth=truths)
+    with pytest.raises(ClipError, match="--second-truth compares two folders"):
+        evaluate(clips / "a.npz", "--second-truth", truths)
+
+
+def test_a_truth_named_for_a_recording_is_judged_on_its_landmarks(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "other.json").write_text(json.dumps([SCORE[0].to_dict()]))
+    oracle = figures(capsys, clip, "--truth", tmp_path / "other.json")["sources"]["oracle"]
+    assert (oracle["reference"], oracle["matched"], oracle["said"]) == (1, 1, 2)
