@@ -13,6 +13,10 @@ from edge.hands.frame import HandFrame
 
 Array = NDArray[Any]
 
+#: A hand seen at most this share of the other's frames, for less than so many seconds at a time, may be that other: if
+#: it is so near to where that was within so many seconds, palm lengths and palm lengths a second.
+LESS, MOMENT_S, GAP_S, NEAR, FAST = 0.6, 1.5, 2.0, 1.0, 1.5
+
 
 @dataclass(frozen=True, slots=True)
 class DynamicsSettings:
@@ -94,4 +98,33 @@ def clip_of(frames: Sequence[HandFrame], boxes: Array, names: Sequence[str], *, 
     flat[gone] = np.nan
     world, wrist = (np.stack([getattr(f, n) for f in frames]).astype(float) for n in ("world", "wrist"))
     world[gone], wrist[gone] = np.nan, np.nan
-    return Clip(np.array([f.t for f in frames]), flat, world, wrist, boxes * np.tile(shape, 2), tuple(names))
+    t = np.array([f.t for f in frames])
+    mend_sides(t, flat, world, wrist)
+    return Clip(t, flat, world, wrist, boxes * np.tile(shape, 2), tuple(names))
+
+
+def mend_sides(t: Array, flat: Array, world: Array, wrist: Array) -> None:
+    """Gives short looks at the other hand back to the hand that is lost there, in place.
+
+    Trackers take a hand that holds something for the other one now and then. Where the two are never seen together, the
+    one that is seen less, for a moment, and where the other was or will be, is that other.
+    """
+    seen = np.isfinite(flat[:, :, 0, 0])
+    few = int(seen[:, 1].sum() < seen[:, 0].sum())
+    counts = seen.sum(axis=0)
+    if not counts[few] or seen.all(axis=1).any() or counts[few] > LESS * counts[1 - few]:
+        return
+    middle = flat[:, :, 9]
+    size = float(np.nanmedian(np.linalg.norm(flat[:, 1 - few, 9] - flat[:, 1 - few, 0], axis=-1)))
+    known = np.flatnonzero(seen[:, 1 - few])
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], seen[:, few], [False]]).astype(int)))
+    for a, b in zip(edges[::2], edges[1::2] - 1, strict=True):
+        ends = [(a, known[known < a][-1:]), (b, known[known > b][:1])]
+        near = any(
+            np.linalg.norm(middle[k, few] - middle[other[0], 1 - few]) < (NEAR + FAST * abs(t[k] - t[other[0]])) * size
+            for k, other in ends if len(other) and abs(t[k] - t[other[0]]) < GAP_S
+        )  # fmt: skip
+        if near and t[b] - t[a] < MOMENT_S:
+            for values in (flat, world, wrist):
+                values[a : b + 1, 1 - few] = values[a : b + 1, few]
+                values[a : b + 1, few] = np.nan

@@ -80,3 +80,24 @@ def test_files_that_are_no_such_network(tmp_path: Path) -> None:
     np.savez(tmp_path / "b.npz", first=np.zeros((3, 4)))
     with pytest.raises(BundleError, match="another version"):
         TouchNet.load(tmp_path / "b.npz")
+
+
+def swapped(first: float, last: float, *, shift: float = 0.0) -> Clip:
+    """A right hand that is taken for a left one between two times, and `shift` of the picture away."""
+    frames = hand_frames(TAKES, 3.0)
+    for f in frames:
+        if first <= f.t < last:
+            for name in ("landmarks", "world", "wrist", "presence"):
+                value = getattr(f, name)
+                value[0], value[1] = value[1].copy(), 0.0
+            f.landmarks[0, :, 0] += shift
+    return clip_of(frames, np.zeros((len(frames), 0, 4)), [])
+
+
+def test_a_hand_taken_for_the_other_for_a_moment_is_given_back() -> None:
+    whole = swapped(9.0, 9.0)
+    np.testing.assert_array_equal(swapped(1.9, 2.5).flat, whole.flat)
+    far = swapped(1.9, 2.5, shift=0.5)
+    assert np.isfinite(far.flat[40, 0]).all(), "another hand, far from where this one was"
+    long = swapped(0.4, 2.5)
+    assert np.isnan(long.flat[20, 1]).all(), "more often the other hand than this one"
