@@ -1,14 +1,15 @@
-"""The hand networks for a bundle: quantised where that passes on crops, else mixed, else lite, else as they are.
+"""The hand networks for a bundle: full int8 where captions bear it, else mixed, else lite, else as they are.
 
-Calibrated on rendered crops only. What passes here is measured on real pictures and video by `quant.hands_bench`;
-no threshold comes from there.
+A network must be near the float one on rendered crops, and must not have lost more captions on development clips than
+the recipe's gate allows (`export.formats.hand_captions`). What passes is measured on real pictures and video by
+`quant.hands_bench`; nothing is chosen there.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from edge.hands.palm import decode
 from edge.runtime import open_session
 from edge.runtime.session import Session
 from edge.skeleton import MIDDLE_MCP, WRIST
+from export.formats.hand_captions import Loss, key, measured
 from quant.crops import FILES, Crops, as_input
 from quant.feeds import RUNTIMES, Feed
 from quant.handnets import folded, shifted
@@ -35,11 +37,28 @@ _IMAGE, _PRESENCE, _SIDE, _WORLD, _FEATURE = range(5)
 FEATURE_BAR = 0.95
 #: Share of verification pictures in which the palm network must find the same hands.
 PALMS_BAR = 0.95
+#: Mixed recipes of the landmark network, in the order in which they are tried. World landmarks are small differences
+#: of large numbers. With the last two convolutions and their mean float (3 % of the arithmetic) they move by 0.020
+#: palm lengths in place of 0.054; with integer weights and float arithmetic, where neither the entry nor the 7 % of
+#: the weights that are depthwise are rounded, by 0.012 (medians on the verification crops).
+MIXED = (
+    "static_w8c_a8_keep:landmark_heads,landmark_entry,landmark_last",
+    "weight_only_w8c_keep:landmark_heads,landmark_entry,landmark_depthwise",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to make a network: variant "full" or "lite", by a recipe."""
+
+    name: str
+    variant: str
+    recipe: Recipe
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Attempt:
-    """One way to store a network. figures: against the float one, on verification crops."""
+    """A network made in one way. figures: against the float one, on verification crops."""
 
     role: str
     name: str
@@ -48,6 +67,8 @@ class Attempt:
     origin: str
     figures: Mapping[str, float]
     passed: bool
+    #: the float network itself
+    same: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,32 +82,43 @@ class Hands:
     appearance_digest: str
 
 
-def export_hands(format: str, recipe: Recipe, progress: Progress = lambda text: None) -> Hands:
-    """Both networks in a format; the first attempt that passes the gate wins; the float network does."""
+def export_hands(
+    format: str, recipe: Recipe, progress: Progress = lambda text: None, losses: Mapping[str, Loss] | None = None
+) -> Hands:
+    """Both networks in a format; the first way that passes wins; the float network does.
+
+    losses: what captions lost, by `key`; by default what was measured with figop.
+    """
     calibration, verification = Crops.load(FILES["calibration"]), Crops.load(FILES["verification"])
+    losses = measured() if losses is None else losses
     won: dict[str, Attempt] = {}
     networks: dict[str, Any] = {}
     for role in ROLES:
-        tried: list[Attempt] = []
-        absent: list[str] = []
-        for name, variant, tried_recipe in attempts(role, recipe):
-            progress(f"{role} network: {name}")
+        tried: dict[str, Any] = {}
+        because: list[str] = []
+        for way in ways(role, recipe):
+            progress(f"{role} network: {way.name}")
             try:
-                made = attempt(role, name, variant, tried_recipe, format, calibration, verification, recipe.gate)
+                loss = losses.get(made_of(way, format, calibration)) if role == "landmark" else None
+                if loss is not None:
+                    tried[way.name] = {"captions": loss.to_dict()}
+                    if loss.lost > recipe.gate.event_f1_loss:  # before anything is converted
+                        because.append(f"{way.name} lost {loss} (gate {recipe.gate.event_f1_loss})")
+                        continue
+                made = attempt(role, way, format, calibration, verification, recipe.gate)
             except RuntimeUnavailable:
-                if variant == "full":
+                if way.variant == "full":
                     raise
-                absent.append(name)  # `figop setup` fetches what figop runs, and that is the full one
+                because.append(f"{way.name} is not set up")  # `figop setup` fetches what figop runs: the full one
                 continue
-            tried.append(made)
-            if tried[-1].passed:
+            tried.setdefault(way.name, {}).update(made.figures)
+            if made.passed:
+                won[role] = made
                 break
-        won[role] = tried[-1]
-        failed = [*(f"{a.name} failed" for a in tried[:-1]), *(f"{name} is not set up" for name in absent)]
-        figures = {a.name: dict(a.figures) for a in tried}
-        because = f", because {', '.join(failed)}" if failed else ""
-        why = f"{won[role].name} ({len(won[role].data) / 1e6:.1f} MB){because}."
-        networks[role] = {"chosen": won[role].name, "why": why, "tried": figures}
+            because.append(f"{way.name} is too far from float on crops")
+        why = f"{won[role].name} ({len(won[role].data) / 1e6:.1f} MB)"
+        why += f", because {'; '.join(because)}." if because else "."
+        networks[role] = {"chosen": won[role].name, "why": why + said(role, won[role], tried), "tried": tried}
     return Hands(
         {role: a.data for role, a in won.items()},
         {role: a.scheme for role, a in won.items()},
@@ -96,36 +128,60 @@ def export_hands(format: str, recipe: Recipe, progress: Progress = lambda text: 
     )
 
 
-def attempts(role: str, recipe: Recipe) -> list[tuple[str, str, Recipe]]:
-    """(name, variant of the network, recipe) in the order in which they are tried."""
+def said(role: str, won: Attempt, tried: Mapping[str, Any]) -> str:
+    """What is known of captions with the network that won."""
+    if role != "landmark" or won.same:
+        return ""
+    row = tried[won.name].get("captions")
+    if row is None:
+        return " Captions with it were not measured (`python -m quant.measure_hands`)."
+    return f" With it captions lost {Loss(**row)}."
+
+
+def ways(role: str, recipe: Recipe) -> list[Way]:
+    """In the order in which they are tried; the last is the float network."""
     scheme = recipe.scheme(role)
     as_is = Recipe.parse("float32" if scheme.kind == "float32" else "float16")
-    out: list[tuple[str, str, Recipe]] = []
+    out: list[Way] = []
     if scheme.kind not in ("float32", "float16"):
-        out.append((f"full {scheme}", "full", recipe))
+        out.append(Way(f"full {scheme}", "full", recipe))
         if role == "landmark":
-            out.append((f"lite {scheme}", "lite", recipe))
-    return [*out, (f"full {as_is.name}", "full", as_is)]
+            mixed = [replace(Recipe.parse(name), method=recipe.method, gate=recipe.gate) for name in MIXED]
+            out += [Way(f"full {other.name}", "full", other) for other in mixed]
+            out.append(Way(f"lite {scheme}", "lite", recipe))
+    return [*out, Way(f"full {as_is.name}", "full", as_is)]
 
 
-def attempt(
-    role: str, name: str, variant: str, recipe: Recipe, format: str, calibration: Crops, verification: Crops, gate: Gate
-) -> Attempt:
+def made_of(way: Way, format: str, calibration: Crops) -> str:
+    """The `key` of a landmark network. Raises RuntimeUnavailable where its float network is not set up."""
+    return key(network("landmark", way.variant, format), way.variant, way.recipe, format, calibration.digest)
+
+
+def attempt(role: str, way: Way, format: str, calibration: Crops, verification: Crops, gate: Gate) -> Attempt:
     """Convert one network and compare it with the full float one."""
-    wanted, data = network(role, "full", "tflite"), network(role, variant, format)
-    scheme = recipe.scheme(role)
-    feeds = feeds_for(role, data, format, calibration) if scheme.needs_calibration else ()
-    made = FORMATS[format](data, role, recipe, feeds)
-    if format == "tflite" and scheme.kind == "float16" and role == "palm":
-        made = original(role, variant)  # which has float16 weights already
-    if role == "landmark" and scheme.needs_calibration:
-        made = centred(open_session(wanted), made, format, calibration.landmark)
+    wanted, made = network(role, "full", "tflite"), convert(role, way, format, calibration)
     compare = compare_landmarks if role == "landmark" else compare_palms
     figures = compare(open_session(wanted), open_session(made, RUNTIMES[format]), getattr(verification, role))
-    same = scheme.kind in ("float32", "float16") and variant == "full"
-    row = (PALM if role == "palm" else LANDMARK)[variant]
-    origin = f"{WHEEL} (PyPI), {row.member}, sha256 {row.sha256[:16]}..., {recipe.name}"
-    return Attempt(role, name, str(scheme), made, origin, figures, same or passes(role, figures, gate))
+    scheme = way.recipe.scheme(role)
+    same = scheme.kind in ("float32", "float16") and way.variant == "full"
+    row = (PALM if role == "palm" else LANDMARK)[way.variant]
+    origin = f"{WHEEL} (PyPI), {row.member}, sha256 {row.sha256[:16]}..., {way.recipe.name}"
+    passed = same or passes(role, figures, gate)
+    return Attempt(role, way.name, str(scheme), made, origin, figures, passed, same)
+
+
+def convert(role: str, way: Way, format: str, calibration: Crops) -> bytes:
+    """A network made in one way. Raises RuntimeUnavailable where its float network is not set up."""
+    data, scheme = network(role, way.variant, format), way.recipe.scheme(role)
+    feeds = feeds_for(role, data, format, calibration) if scheme.needs_calibration else ()
+    if format == "tflite" and scheme.kind == "float16" and role == "palm":
+        return original(role, way.variant)  # which has float16 weights already
+    made = FORMATS[format](data, role, way.recipe, feeds)
+    if role == "landmark" and scheme.weight_bits:
+        wanted = open_session(network(role, "full", "tflite"))
+        made = centred(wanted, made, format, calibration.landmark)
+        wanted.close()
+    return made
 
 
 def centred(wanted: Session, made: bytes, format: str, crops: NDArray[np.uint8]) -> bytes:

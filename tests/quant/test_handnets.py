@@ -12,6 +12,8 @@ from edge.hands.native import NativeTracker
 from edge.hands.networks import HeldNetworks, locate_networks
 from edge.runtime import open_session
 from export.formats import hands as exported
+from export.formats.hand_captions import Loss
+from export.formats.hands import Way
 from quant.calibrate import UnfitData
 from quant.crops import FILES, Crops, as_input
 from quant.feeds import RUNTIMES
@@ -59,7 +61,7 @@ def test_a_network_without_the_feature_is_refused():
 def test_int8_by_our_recipe_passes_and_by_a_careless_one_fails():
     calibration, verification = (Crops.load(FILES[kind]) for kind in ("calibration", "verification"))
     good = exported.attempt(
-        "landmark", "good", "full", Recipe.load("dynamic_w8c"), "tflite", calibration, verification, Gate()
+        "landmark", Way("good", "full", Recipe.load("dynamic_w8c")), "tflite", calibration, verification, Gate()
     )
     assert good.passed, good.figures
     assert len(good.data) < 0.75 * len(NETWORKS["landmark"])
@@ -102,11 +104,20 @@ def test_the_lite_network_is_another_network():
         pytest.skip("the lite networks are not set up")
     calibration, verification = (Crops.load(FILES[kind]) for kind in ("calibration", "verification"))
     recipe = Recipe.parse("float16")
-    lite = exported.attempt("landmark", "lite", "lite", recipe, "tflite", calibration, verification, Gate())
+    lite = exported.attempt("landmark", Way("lite", "lite", recipe), "tflite", calibration, verification, Gate())
     assert not lite.passed
 
 
-def test_without_the_lite_network_the_float_one_is_next(monkeypatch):
+@pytest.fixture
+def few(monkeypatch):
+    """Three crops of each kind: enough to choose by, not to choose well."""
+    few = {kind: Crops.load(FILES[kind]) for kind in FILES}
+    few = {kind: replace(crops, palm=crops.palm[:3], landmark=crops.landmark[:3]) for kind, crops in few.items()}
+    monkeypatch.setattr(Crops, "load", lambda path: few[next(k for k, p in FILES.items() if p == path)])
+    return few
+
+
+def test_without_the_lite_network_the_float_one_is_next(monkeypatch, few):
     """A gate that nothing quantised passes; `figop setup` fetched the full networks alone."""
 
     def located(variant="full"):
@@ -114,14 +125,48 @@ def test_without_the_lite_network_the_float_one_is_next(monkeypatch):
             raise RuntimeUnavailable("run `figop setup`")
         return locate_networks(variant)
 
-    few = {kind: Crops.load(FILES[kind]) for kind in FILES}
-    few = {kind: replace(crops, palm=crops.palm[:3], landmark=crops.landmark[:3]) for kind, crops in few.items()}
     monkeypatch.setattr(exported, "locate_networks", located)
-    monkeypatch.setattr(Crops, "load", lambda path: few[next(k for k, p in FILES.items() if p == path)])
     strict = replace(Recipe.load("dynamic_w8c"), gate=Gate(landmark_median=0.0))
-    made = exported.export_hands("tflite", strict)
+    made = exported.export_hands("tflite", strict, losses={})
     assert made.report["networks"]["landmark"]["chosen"] == "full float16"
     assert "is not set up" in made.report["networks"]["landmark"]["why"]
+
+
+def test_a_network_that_lost_captions_gives_way_to_a_mixed_recipe(few):
+    recipe = replace(
+        Recipe.load("dynamic_w8c"), gate=Gate(landmark_median=1, landmark_p95=1, world_median=1, world_p95=1)
+    )
+    full, mixed, *_ = exported.ways("landmark", recipe)
+    keys = [exported.made_of(way, "tflite", few["calibration"]) for way in (full, mixed)]
+    lost = [
+        Loss(way.name, "tflite", 0.7, 0.7 - by, by, (by - 0.01, by + 0.01), 0.9, 48, "clips", "weights")
+        for way, by in ((full, 0.02), (mixed, 0.004))
+    ]
+    made = exported.export_hands("tflite", recipe, losses=dict(zip(keys, lost, strict=True)))
+    row = made.report["networks"]["landmark"]
+    assert row["chosen"] == mixed.name != full.name
+    assert f"because {full.name} lost +0.020 of caption F1 on 48 views of development clips (gate 0.01)" in row["why"]
+    assert row["why"].endswith("With it captions lost +0.004 of caption F1 on 48 views of development clips.")
+    assert set(row["tried"][full.name]) == {"captions"}, "not converted"
+    assert {"captions", "world_median"} < set(row["tried"][mixed.name])
+    assert made.origins["landmark"].endswith(mixed.recipe.name)
+    assert len(made.graphs["landmark"]) < len(NETWORKS["landmark"])
+    unknown = exported.export_hands("tflite", recipe, losses={keys[0]: replace(lost[0], lost=0.01)})
+    assert unknown.report["networks"]["landmark"]["chosen"] == full.name, "the gate is kept at its edge"
+    unknown = exported.export_hands("tflite", recipe, losses={})
+    assert "were not measured" in unknown.report["networks"]["landmark"]["why"]
+
+
+def test_what_a_network_is_made_of():
+    calibration = Crops.load(FILES["calibration"])
+    ways = exported.ways("landmark", Recipe.load("dynamic_w8c"))
+    keys = {way.name: exported.made_of(way, "tflite", calibration) for way in ways if way.variant == "full"}
+    assert len(set(keys.values())) == len(keys), "every mixed recipe finds layers of its own"
+    said = exported.made_of(replace(ways[0], recipe=Recipe.load("mixed_w8c_a8")), "tflite", calibration)
+    assert said == keys[ways[0].name], "the same network by another recipe"
+    other = exported.made_of(ways[0], "tflite", replace(calibration, digest="other"))
+    assert other != keys[ways[0].name]
+    assert exported.made_of(ways[0], "onnx", calibration) != keys[ways[0].name]
 
 
 def test_unfit_crops_are_refused(tmp_path):
