@@ -19,6 +19,8 @@ class Request:
     """What somebody asks for; None = whatever the device's profile says is best.
 
     Attributes:
+        precision: "int8" is what int8 means there: activations quantised while running where the runtime's CPU can,
+            else with the ranges of a calibration (which `recipe` "mixed_w8c_a8" asks for anywhere).
         ir, opset: of the ONNX graphs at hand. memory_mb: budget of the whole process.
     """
 
@@ -84,6 +86,9 @@ _RECIPES: dict[str, str] = {
     "dynamic-int8": "dynamic_w8c",
     "int16": "static_w8c_a16",
 }
+
+#: Providers that compute on the CPU.
+_ON_CPU = {"cpu", "xnnpack"}
 
 
 def refusal(device: Device, request: Request) -> str | None:
@@ -158,10 +163,21 @@ def _recipe(device: Device, asked: Request) -> tuple[str, Precision]:
             raise DeviceError(f"The recipe {asked.recipe} is {found}, and {asked.precision} was asked for: drop one.")
         return asked.recipe, found
     if asked.precision is not None:
-        recipe = _RECIPES[asked.precision]
+        while_running = asked.precision == "int8" and _quantises_while_running(device, asked)
+        recipe = _RECIPES["dynamic-int8" if while_running else asked.precision]
     else:
         recipe = device.export.recipes.get(asked.provider or "", device.export.recipe)
     return recipe, precision_of(recipe)
+
+
+def _quantises_while_running(device: Device, asked: Request) -> bool:
+    """Whether what would run the graphs is a CPU that has dynamic int8; accelerators want ranges."""
+    try:
+        runtime = _runtime(device, asked)
+        providers = _providers(device, asked, runtime)
+    except DeviceError:  # `choose` says so
+        return False
+    return set(providers) <= _ON_CPU and "dynamic-int8" in runtime.precisions
 
 
 def _refuse_by_profile(device: Device, asked: Request, precision: str) -> None:

@@ -8,7 +8,6 @@ another version is never loaded. `FIGOP_NATIVE=0` leaves them aside.
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import os
 import platform
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from edge.hands.frame import HandFrame
-from edge.hands.networks import cache_folder
+from edge.hands.networks import cache_folder, sha256
 from edge.ticks import TickFeatures
 
 SOURCES = Path(__file__).with_name("c")
@@ -42,7 +41,7 @@ _BUILD_S = 60.0
 
 def library_file() -> Path:
     """Where the library of these sources stands, built or not."""
-    digest = hashlib.sha256(b"".join((SOURCES / f"figop_features.{end}").read_bytes() for end in "hc")).hexdigest()
+    digest = sha256(b"".join((SOURCES / f"figop_features.{end}").read_bytes() for end in "hc"))
     return cache_folder().parent / "native" / f"figop_features-{digest[:16]}-{platform.machine()}.so"
 
 

@@ -74,7 +74,7 @@ def build(order: Order, progress: Progress = lambda text: None) -> Built:
     """
     device = find(order.device)
     source = Bundle.open(order.bundle)
-    choice = choose_recipe(device, order.recipe, order.prefer if order.precision is None else None)
+    choice = choose_recipe(device, order.recipe, order.prefer, precision=order.precision)
     request = Request(order.runtime, order.format, _named(choice.recipe), order.precision, order.provider)
     recipe, target, format = _capability(device, request, choice, source)
     checks.dependency(format, recipe)

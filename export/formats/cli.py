@@ -19,7 +19,8 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, help="the .figop file")
     parser.add_argument("--bundle", default="figop-base", help="the float bundle (default %(default)s)")
     parser.add_argument("--recipe", help="name or file (default: what the device's profile says)")
-    parser.add_argument("--precision", help="float32, float16, int8, dynamic-int8 or int16, in place of a recipe")
+    parser.add_argument("--precision", help="float32, float16, int8 or int16, in place of a recipe; int8 means "
+                        "dynamic_w8c where the device's CPU can, else mixed_w8c_a8")  # fmt: skip
     parser.add_argument("--format", help="tflite or onnx")
     parser.add_argument("--runtime", help="runtime of the device")
     parser.add_argument("--provider", help="execution provider of the device, such as tensorrt")

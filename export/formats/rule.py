@@ -24,10 +24,17 @@ class Choice:
     why: str
 
 
-def choose_recipe(device: Device, asked: str | None, prefer: str | None, bench: Path = BENCH) -> Choice:
-    """The recipe for a device. Raises ExportError for a measurement that cannot be read."""
+def choose_recipe(
+    device: Device, asked: str | None, prefer: str | None, bench: Path = BENCH, *, precision: str | None = None
+) -> Choice:
+    """The recipe for a device; of a precision that was asked for, `devices.target` knows it.
+
+    Raises ExportError for a measurement that cannot be read.
+    """
     if asked:
         return Choice(asked, "it was asked for")
+    if precision:
+        return Choice(None, f"{precision} was asked for")
     runtime = device.runtime(device.export.runtime)
     smallest = next((r for p, r in INT8.items() if runtime is None or p in runtime.precisions), "float16")
     if prefer == "size":

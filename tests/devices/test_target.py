@@ -52,6 +52,22 @@ def test_a_runtime_without_the_profiles_precision_gets_float16():
     assert "computes dynamic-range int8 wrongly" in refused(pi5, runtime="tflite-runtime", recipe="dynamic_w8c")
 
 
+def test_int8_is_quantised_while_running_where_a_cpu_can():
+    pi5 = find("raspberry-pi-5")
+    for runtime in (None, "litert", "onnx"):
+        target = choose(pi5, Request(runtime=runtime, precision="int8"))
+        assert (target.recipe, target.precision) == ("dynamic_w8c", "dynamic-int8")
+    for device, asked in (
+        (pi5, {"runtime": "tflite-runtime"}),
+        (ORIN, {"provider": "tensorrt"}),
+        (find("coral-edge-tpu"), {}),
+        (pi5, {"recipe": "mixed_w8c_a8"}),
+    ):
+        target = choose(device, Request(precision="int8", **asked))
+        assert (target.recipe, target.precision) == ("mixed_w8c_a8", "int8")
+    assert "does not run cuda" in refused(pi5, runtime="cuda", precision="int8")
+
+
 def test_an_unknown_precision_gets_the_nearest():
     assert "There is no precision 'int-8'; did you mean 'int8'?" in refused(PI4, precision="int-8")
 

@@ -73,7 +73,7 @@ def frame_at(one, t_ns):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_process_with_its_last_words(stage, number):
-    process = stage.process("captioner", stream__timeout_s=0.0)
+    process = stage.process("captioner", stream__timeout_s=0.0, qos__hands__depth=1000)
     captions = stage.ear(FingerCaption, "captioner/captions")
     mouth = listening(stage, "hands")
     wait_for(lambda: stage.probe.count_publishers(stage.name("captioner/captions")))

@@ -122,6 +122,8 @@ def test_an_unknown_format_is_refused():
 def test_precision_follows_the_device(pi5, tmp_path):
     assert choose_recipe(pi5, None, None, tmp_path).recipe is None, "the profile's"
     assert choose_recipe(pi5, "float16", "size", tmp_path).recipe == "float16"
+    asked = choose_recipe(pi5, None, "size", tmp_path, precision="int8")
+    assert (asked.recipe, asked.why) == (None, "int8 was asked for"), "devices.target says which recipe that is"
     assert choose_recipe(pi5, None, "size", tmp_path).recipe == "dynamic_w8c"
     assert choose_recipe(pi5, None, "speed", tmp_path).recipe == "dynamic_w8c", "SDOT"
     assert choose_recipe(find("coral-edge-tpu"), None, "size", tmp_path).recipe == "mixed_w8c_a8", "int8 only"
