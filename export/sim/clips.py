@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -39,22 +41,38 @@ def make_clip(program: Program, video: Path, truth: Path) -> None:
     film(done, camera).save(truth)
 
 
-def make(folder: Path, count: int, *, seed: int = TEST_SEED, split: str | None = "test", duration: float = 5.0) -> int:
+def make(
+    folder: Path,
+    count: int,
+    *,
+    seed: int = TEST_SEED,
+    split: str | None = "test",
+    duration: float = 5.0,
+    fps: float | None = None,
+) -> int:
     """Render `count` clips into `folder`, those that are missing; returns how many were made.
 
-    Raises SinkError when the folder holds clips of other programs.
+    fps: of every clip; None = each program's own, 15 to 60. Raises SinkError when the folder holds other clips.
     """
     from rich.progress import track
 
     stream = programs(seed, split=split, duration=duration, size=SIZE)
     made = [next(stream) for _ in track(range(count), description="programs")]
-    about = {"seed": seed, "split": split, "duration": duration, "digest": digest_of(made), "count": count}
+    made = made if fps is None else [replace(program, fps=fps) for program in made]
+    about: dict[str, Any] = {
+        "seed": seed,
+        "split": split,
+        "duration": duration,
+        "digest": digest_of(made),
+        "count": count,
+    }
+    about |= {} if fps is None else {"fps": fps}
     note = folder / "programs.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if note.exists():
             old = json.loads(note.read_text())
-            if any(old.get(k) != about[k] for k in ("seed", "split", "duration")):
+            if any(old.get(k) != about.get(k) for k in ("seed", "split", "duration", "fps")):
                 raise SinkError(f"{folder} holds clips of seed {old.get('seed')}; choose another folder or remove it.")
         note.write_text(json.dumps(about, indent=1) + "\n")
     except (OSError, ValueError) as error:
@@ -76,10 +94,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=TEST_SEED)
     parser.add_argument("--split", choices=["train", "test", "any"], default="test")
     parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--fps", type=float, help="of every clip (default: each program's own)")
     args = parser.parse_args(argv)
     split = None if args.split == "any" else args.split
     try:
-        fresh = make(args.output, args.count, seed=args.seed, split=split, duration=args.seconds)
+        fresh = make(args.output, args.count, seed=args.seed, split=split, duration=args.seconds, fps=args.fps)
     except FigopError as error:
         print(error)
         return 1

@@ -58,7 +58,7 @@ def test_a_turned_view_has_the_same_truth():
 
 
 def test_agreement_is_with_what_the_float_network_told():
-    bend, fist = (FingerEvent("right", m, f, start=0.5, end=1.0) for m, f in (("bend", ("index",)), ("close", ())))
+    bend, fist = (FingerEvent("right", m, f, start=0.5, end=1.0) for m, f in (("curl", ("index",)), ("close", ())))
     base = Heard((Line(narrate((bend,)), 0.5, 1.0),), (bend,))
     assert measure_hands.agreement([base], [base]) == 1.0
     assert measure_hands.agreement([base], [Heard((), ())]) == 0.0
