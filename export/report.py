@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from export.fallback import INVENTED as INVENTED_BAR
+from export.formats.hand_captions import measured
 from export.judge.delays import DELAY_BAR_S
 from export.mechanisms.page import lines
 
@@ -335,6 +336,14 @@ def others(folder: Path) -> list[str]:
                 f"in processor time ({tracker['speedup']:.2f}x wall) at a median distance of "
                 f"{tracker['parity']['distance_median']:.4f} palm lengths."
             )
+    for loss in measured().values():
+        low, high = loss.interval
+        out.append(
+            f"- {loss.name} as landmark network ({loss.format}), by which `figop export` chooses: caption F1 "
+            f"{loss.f1:.3f} against {loss.float_f1:.3f} on {loss.views} views of development clips (lost {loss.lost:+.3f}, "
+            f"95 % {low:+.3f} to {high:+.3f}); {loss.agreement:.1%} of what is told agrees with float "
+            "([captions.json](../quant/data/hands/captions.json))."
+        )
     if row := load("int8_captions", folder):
         low, high = row["lost_interval_95"]
         out.append(

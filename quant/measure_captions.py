@@ -32,20 +32,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("clips", type=Path, help="folder of rendered test clips (`export.sim.clips`)")
     parser.add_argument("--cache", type=Path, required=True, help="what the float tracker saw (`figop eval captions`)")
     parser.add_argument("--int8", required=True, metavar="BUNDLE", help="made by `figop export --with-hands`")
-    parser.add_argument("--int8-cache", type=Path, required=True, help="what the tracker of that bundle saw")
+    parser.add_argument("--int8-cache", type=Path, required=True,
+                        help="what trackers of such bundles saw, by landmark network")  # fmt: skip
     parser.add_argument("--float", dest="base", default="figop-base", metavar="BUNDLE")
     parser.add_argument("--limit", type=int, help="at most so many clips")
     parser.add_argument("-o", "--output", type=Path)
     args = parser.parse_args(argv)
     clips = [clip for clip in find_clips([args.clips], limit=args.limit) if clip.video]
-    float_, int8 = said(clips, args.base, args.cache), said(clips, args.int8, args.int8_cache)
-    mute = said(clips, args.int8, args.int8_cache, ("appearance",))
+    built = Bundle.open(args.int8)
+    seen = args.int8_cache / built.appearance_digest[:12]  # another network sees other things
+    seen.mkdir(parents=True, exist_ok=True)
+    float_, int8 = said(clips, args.base, args.cache), said(clips, args.int8, seen)
+    mute = said(clips, args.int8, seen, ("appearance",))
     lost = f1(float_) - f1(int8)
     rows = {"float": float_, "int8": int8, "int8 without keyframe tokens": mute}
-    built = Bundle.open(args.int8)
     result: dict[str, Any] = {
         "bench": "int8 captions", "command": command(args), "clips": len(clips), "inputs_sha256": digest(clips),
         "weights": Bundle.open(args.base).weights_digest, "recipe": built.built.get("recipe", ""),
+        "schemes": built.built.get("schemes", {}),
         "f1": {name: round(f1(row), 4) for name, row in rows.items()}, "lost": round(lost, 4),
         "lost_interval_95": interval(float_, int8), "keyframe_tokens_gain": round(f1(int8) - f1(mute), 4),
         "bars": {"event F1 lost from pixels, with int8 hand networks and keyframe tokens, <= 1 point": lost <= 0.01},

@@ -15,8 +15,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from devices.bench import host
 from edge.bundle import Bundle
 from edge.errors import RuntimeUnavailable
@@ -27,13 +25,12 @@ from edge.hands.networks import HeldNetworks
 from edge.pipeline import Captioner
 from edge.provenance import shown
 from edge.recording import Recording
-from edge.score import Score
 from edge.sources import Picture, open_source
 from export.formats.hand_captions import FILE, Loss
 from export.formats.hands import Way, convert, made_of, network, ways
 from export.judge.clips import TRACKED, Clip, ClipError, digest, find_clips
 from export.judge.evaluate import Heard, listen
-from export.judge.judge import Judgement, judge
+from export.judge.judge import judge
 from export.sim.tracked import KEY_S
 from quant.crops import FILES, Crops
 from quant.feeds import RUNTIMES
@@ -75,7 +72,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             )  # fmt: skip
             rows[made] = loss.to_dict()
             print(f"  {format}: {way.name} lost {loss}", file=sys.stderr, flush=True)
-    result = {"bench": "int8 hands, captions", "command": command(args), "networks": rows, "host": host()}
+    result: dict[str, Any] = {
+        "bench": "int8 hands, captions",
+        "command": command(args),
+        "networks": rows,
+        "host": host(),
+    }
     text = json.dumps(result, indent=1) + "\n"
     write_whole(args.output, text.encode())
     print(text, end="")
@@ -91,11 +93,11 @@ class View:
 
     def pictures(self) -> Iterator[Picture]:
         """Frames of the video."""
-        source = open_source(self.clip.video)
+        source = open_source(self.clip.video or "")
         try:
             for picture in source:
-                turned = np.ascontiguousarray(picture.rgb[:, ::-1]) if self.turned else picture.rgb
-                yield replace(picture, rgb=turned)
+                if isinstance(picture, Picture):
+                    yield replace(picture, rgb=picture.rgb[:, ::-1].copy()) if self.turned else picture
         finally:
             source.close()
 
@@ -154,11 +156,8 @@ def tracked(view: View, networks: HeldNetworks, runtime: str) -> Recording:
 
 def agreement(base: Sequence[Heard], told: Sequence[Heard]) -> float:
     """F1 of what is told, held against what is told with the float network."""
-    rows = []
-    for a, b in zip(base, told, strict=True):
-        score: Score = a.timed
-        rows.append(judge(score, b.lines, timed=b.timed))
-    return float(sum(rows, Judgement()).f1)
+    rows = [judge(a.timed, b.lines, timed=b.timed) for a, b in zip(base, told, strict=True)]
+    return f1(rows)
 
 
 def command(args: argparse.Namespace) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 from edge.hands.networks import LANDMARK
 from quant.calibrate import HOME
 from quant.layers import layers, matched
-from quant.recipe import Recipe
+from quant.recipe import Gate, Recipe
 
 FILE = HOME / "hands" / "captions.json"
 #: To be raised when the same recipe makes another network: losses of older code are then of nothing.
@@ -46,12 +46,19 @@ class Loss:
     clips_sha256: str
     weights: str
 
+    def holds(self, gate: Gate) -> bool:
+        """Whether a recipe's gate lets it pass: few clips say little of F1, and much of whether the same is told."""
+        return self.lost <= gate.event_f1_loss and self.agreement >= gate.gestures
+
     def to_dict(self) -> dict[str, Any]:
         """As stored and as reports hold it."""
         return {**asdict(self), "interval": list(self.interval)}
 
     def __str__(self) -> str:
-        return f"{self.lost:+.3f} of caption F1 on {self.views} views of development clips"
+        return (
+            f"{self.lost:+.3f} of caption F1 on {self.views} views of development clips, {self.agreement:.1%} of what "
+            "is told as with the float one"
+        )
 
 
 def key(network: bytes, variant: str, recipe: Recipe, format: str, calibration: str) -> str:

@@ -49,11 +49,16 @@ MIXED = (
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way to make a network: variant "full" or "lite", by a recipe."""
+    """One way to make a network: variant "full" or "lite", by a recipe; scheme: that, as manifests say it."""
 
-    name: str
     variant: str
     recipe: Recipe
+    scheme: str
+
+    @property
+    def name(self) -> str:
+        """For reports."""
+        return f"{self.variant} {self.scheme}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,8 +107,9 @@ def export_hands(
                 loss = losses.get(made_of(way, format, calibration)) if role == "landmark" else None
                 if loss is not None:
                     tried[way.name] = {"captions": loss.to_dict()}
-                    if loss.lost > recipe.gate.event_f1_loss:  # before anything is converted
-                        because.append(f"{way.name} lost {loss} (gate {recipe.gate.event_f1_loss})")
+                    if not loss.holds(recipe.gate):  # before anything is converted
+                        gate = f"gate {recipe.gate.event_f1_loss} and {recipe.gate.gestures:.0%}"
+                        because.append(f"{way.name} lost {loss} ({gate})")
                         continue
                 made = attempt(role, way, format, calibration, verification, recipe.gate)
             except RuntimeUnavailable:
@@ -144,12 +150,12 @@ def ways(role: str, recipe: Recipe) -> list[Way]:
     as_is = Recipe.parse("float32" if scheme.kind == "float32" else "float16")
     out: list[Way] = []
     if scheme.kind not in ("float32", "float16"):
-        out.append(Way(f"full {scheme}", "full", recipe))
+        out.append(Way("full", recipe, str(scheme)))
         if role == "landmark":
             mixed = [replace(Recipe.parse(name), method=recipe.method, gate=recipe.gate) for name in MIXED]
-            out += [Way(f"full {other.name}", "full", other) for other in mixed]
-            out.append(Way(f"lite {scheme}", "lite", recipe))
-    return [*out, Way(f"full {as_is.name}", "full", as_is)]
+            out += [Way("full", other, other.name) for other in mixed]
+            out.append(Way("lite", recipe, str(scheme)))
+    return [*out, Way("full", as_is, as_is.name)]
 
 
 def made_of(way: Way, format: str, calibration: Crops) -> str:
@@ -167,7 +173,7 @@ def attempt(role: str, way: Way, format: str, calibration: Crops, verification: 
     row = (PALM if role == "palm" else LANDMARK)[way.variant]
     origin = f"{WHEEL} (PyPI), {row.member}, sha256 {row.sha256[:16]}..., {way.recipe.name}"
     passed = same or passes(role, figures, gate)
-    return Attempt(role, way.name, str(scheme), made, origin, figures, passed, same)
+    return Attempt(role, way.name, way.scheme, made, origin, figures, passed, same)
 
 
 def convert(role: str, way: Way, format: str, calibration: Crops) -> bytes:

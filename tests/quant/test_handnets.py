@@ -61,7 +61,7 @@ def test_a_network_without_the_feature_is_refused():
 def test_int8_by_our_recipe_passes_and_by_a_careless_one_fails():
     calibration, verification = (Crops.load(FILES[kind]) for kind in ("calibration", "verification"))
     good = exported.attempt(
-        "landmark", Way("good", "full", Recipe.load("dynamic_w8c")), "tflite", calibration, verification, Gate()
+        "landmark", Way("full", Recipe.load("dynamic_w8c"), "good"), "tflite", calibration, verification, Gate()
     )
     assert good.passed, good.figures
     assert len(good.data) < 0.75 * len(NETWORKS["landmark"])
@@ -104,7 +104,7 @@ def test_the_lite_network_is_another_network():
         pytest.skip("the lite networks are not set up")
     calibration, verification = (Crops.load(FILES[kind]) for kind in ("calibration", "verification"))
     recipe = Recipe.parse("float16")
-    lite = exported.attempt("landmark", Way("lite", "lite", recipe), "tflite", calibration, verification, Gate())
+    lite = exported.attempt("landmark", Way("lite", recipe, "float16"), "tflite", calibration, verification, Gate())
     assert not lite.passed
 
 
@@ -139,22 +139,31 @@ def test_a_network_that_lost_captions_gives_way_to_a_mixed_recipe(few):
     full, mixed, *_ = exported.ways("landmark", recipe)
     keys = [exported.made_of(way, "tflite", few["calibration"]) for way in (full, mixed)]
     lost = [
-        Loss(way.name, "tflite", 0.7, 0.7 - by, by, (by - 0.01, by + 0.01), 0.9, 48, "clips", "weights")
+        Loss(way.name, "tflite", 0.7, 0.7 - by, by, (by - 0.01, by + 0.01), 0.97, 48, "clips", "weights")
         for way, by in ((full, 0.02), (mixed, 0.004))
     ]
     made = exported.export_hands("tflite", recipe, losses=dict(zip(keys, lost, strict=True)))
     row = made.report["networks"]["landmark"]
     assert row["chosen"] == mixed.name != full.name
-    assert f"because {full.name} lost +0.020 of caption F1 on 48 views of development clips (gate 0.01)" in row["why"]
-    assert row["why"].endswith("With it captions lost +0.004 of caption F1 on 48 views of development clips.")
+    views = "of caption F1 on 48 views of development clips, 97.0% of what is told as with the float one"
+    assert f"because {full.name} lost +0.020 {views} (gate 0.01 and 95%)." in row["why"]
+    assert row["why"].endswith(f"With it captions lost +0.004 {views}.")
     assert set(row["tried"][full.name]) == {"captions"}, "not converted"
     assert {"captions", "world_median"} < set(row["tried"][mixed.name])
     assert made.origins["landmark"].endswith(mixed.recipe.name)
+    assert Recipe.parse(made.schemes["landmark"]).kept("landmark"), "the manifest says what stayed float"
     assert len(made.graphs["landmark"]) < len(NETWORKS["landmark"])
     unknown = exported.export_hands("tflite", recipe, losses={keys[0]: replace(lost[0], lost=0.01)})
     assert unknown.report["networks"]["landmark"]["chosen"] == full.name, "the gate is kept at its edge"
     unknown = exported.export_hands("tflite", recipe, losses={})
     assert "were not measured" in unknown.report["networks"]["landmark"]["why"]
+
+
+def test_what_is_told_must_agree_too():
+    loss = Loss("a", "tflite", 0.7, 0.7, 0.0, (-0.03, 0.03), 0.95, 12, "clips", "weights")
+    assert loss.holds(Gate())
+    assert not replace(loss, agreement=0.94).holds(Gate())
+    assert not replace(loss, lost=0.011).holds(Gate())
 
 
 def test_what_a_network_is_made_of():

@@ -40,7 +40,7 @@ def test_a_turned_view_has_the_same_truth():
     class Shown(View):
         def pictures(self):
             for i, rgb in enumerate(shown):
-                yield Picture(np.ascontiguousarray(rgb[:, ::-1] if self.turned else rgb), i * 40_000_000)
+                yield Picture(rgb[:, ::-1].copy() if self.turned else rgb, i * 40_000_000)
 
     networks = measure_hands.held("tflite", None)
     plain, turned = (
