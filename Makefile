@@ -175,7 +175,7 @@ HAND_PICTURES ?= ../shared/data/mmpose_hand_samples
 results-int8: networks ## measure int8 anew: what it loses, bytes, times, hand networks (needs extra export)
 	@$(TEST_VENV)/bin/python $(PIP) -q -e '.[dev,export,signing]'
 	@$(IN_TEST) python -m quant.measure --clips out/test-clips --cache out/tracked -o results/int8.json
-	@$(IN_TEST) python -m export.sim.clips -o out/dev-clips --count 12 --seed 7002 --split train --fps 15
+	@$(IN_TEST) python -m export.sim.clips -o out/dev-clips --count 24 --seed 7002 --split train --fps 15
 	@$(IN_TEST) figop setup --variant lite
 	@$(IN_TEST) python -m quant.measure_hands out/dev-clips --cache out/tracked-hands --format tflite --format onnx
 	@if [ -f "$(HAND_VIDEO)" ]; then $(IN_TEST) python -m quant.hands_bench --video $(HAND_VIDEO) \

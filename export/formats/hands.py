@@ -60,6 +60,11 @@ class Way:
         """For reports."""
         return f"{self.variant} {self.scheme}"
 
+    @property
+    def same(self) -> bool:
+        """Whether it is the float network itself, weights in half precision apart."""
+        return self.variant == "full" and self.scheme in ("float32", "float16")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Attempt:
@@ -72,8 +77,6 @@ class Attempt:
     origin: str
     figures: Mapping[str, float]
     passed: bool
-    #: the float network itself
-    same: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,7 +95,8 @@ def export_hands(
 ) -> Hands:
     """Both networks in a format; the first way that passes wins; the float network does.
 
-    losses: what captions lost, by `key`; by default what was measured with figop.
+    losses: what captions lost, by `key`; by default what was measured with figop. A landmark network that is not there
+        does not pass, float ones apart.
     """
     calibration, verification = Crops.load(FILES["calibration"]), Crops.load(FILES["verification"])
     losses = measured() if losses is None else losses
@@ -103,13 +107,13 @@ def export_hands(
         because: list[str] = []
         for way in ways(role, recipe):
             progress(f"{role} network: {way.name}")
+            row: dict[str, Any] = tried.setdefault(way.name, {})
             try:
-                loss = losses.get(made_of(way, format, calibration)) if role == "landmark" else None
-                if loss is not None:
-                    tried[way.name] = {"captions": loss.to_dict()}
-                    if not loss.holds(recipe.gate):  # before anything is converted
-                        gate = f"gate {recipe.gate.event_f1_loss} and {recipe.gate.gestures:.0%}"
-                        because.append(f"{way.name} lost {loss} ({gate})")
+                if role == "landmark" and not way.same:
+                    loss = losses.get(made_of(way, format, calibration))
+                    row["captions"] = loss.to_dict() if loss else "not measured"
+                    if doubt := _doubt(loss, recipe.gate):  # before anything is converted
+                        because.append(f"{way.name} {doubt}")
                         continue
                 made = attempt(role, way, format, calibration, verification, recipe.gate)
             except RuntimeUnavailable:
@@ -117,14 +121,16 @@ def export_hands(
                     raise
                 because.append(f"{way.name} is not set up")  # `figop setup` fetches what figop runs: the full one
                 continue
-            tried.setdefault(way.name, {}).update(made.figures)
+            row.update(made.figures)
             if made.passed:
                 won[role] = made
                 break
             because.append(f"{way.name} is too far from float on crops")
         why = f"{won[role].name} ({len(won[role].data) / 1e6:.1f} MB)"
         why += f", because {'; '.join(because)}." if because else "."
-        networks[role] = {"chosen": won[role].name, "why": why + said(role, won[role], tried), "tried": tried}
+        if isinstance(found := tried[won[role].name].get("captions"), dict):
+            why += f" With it captions lost {Loss(**found)}."
+        networks[role] = {"chosen": won[role].name, "why": why, "tried": tried}
     return Hands(
         {role: a.data for role, a in won.items()},
         {role: a.scheme for role, a in won.items()},
@@ -134,14 +140,11 @@ def export_hands(
     )
 
 
-def said(role: str, won: Attempt, tried: Mapping[str, Any]) -> str:
-    """What is known of captions with the network that won."""
-    if role != "landmark" or won.same:
-        return ""
-    row = tried[won.name].get("captions")
-    if row is None:
-        return " Captions with it were not measured (`python -m quant.measure_hands`)."
-    return f" With it captions lost {Loss(**row)}."
+def _doubt(loss: Loss | None, gate: Gate) -> str:
+    """Why captions forbid a network; "" where they do not."""
+    if loss is None:
+        return "was not measured by captions (`python -m quant.measure_hands`)"
+    return "" if loss.holds(gate) else f"lost {loss} (gate {gate.event_f1_loss} and {gate.gestures:.0%})"
 
 
 def ways(role: str, recipe: Recipe) -> list[Way]:
@@ -168,12 +171,9 @@ def attempt(role: str, way: Way, format: str, calibration: Crops, verification: 
     wanted, made = network(role, "full", "tflite"), convert(role, way, format, calibration)
     compare = compare_landmarks if role == "landmark" else compare_palms
     figures = compare(open_session(wanted), open_session(made, RUNTIMES[format]), getattr(verification, role))
-    scheme = way.recipe.scheme(role)
-    same = scheme.kind in ("float32", "float16") and way.variant == "full"
     row = (PALM if role == "palm" else LANDMARK)[way.variant]
     origin = f"{WHEEL} (PyPI), {row.member}, sha256 {row.sha256[:16]}..., {way.recipe.name}"
-    passed = same or passes(role, figures, gate)
-    return Attempt(role, way.name, way.scheme, made, origin, figures, passed, same)
+    return Attempt(role, way.name, way.scheme, made, origin, figures, way.same or passes(role, figures, gate))
 
 
 def convert(role: str, way: Way, format: str, calibration: Crops) -> bytes:

@@ -26,6 +26,7 @@ try:
 except RuntimeUnavailable as error:
     pytest.skip(f"no hand networks: {error}", allow_module_level=True)
 
+HELD = Loss("a", "tflite", 0.7, 0.7, 0.0, (-0.03, 0.03), 0.95, 12, "clips", "weights")
 PICTURE = as_input(Crops.load(FILES["verification"]).landmark[:1])[0]
 
 
@@ -127,9 +128,13 @@ def test_without_the_lite_network_the_float_one_is_next(monkeypatch, few):
 
     monkeypatch.setattr(exported, "locate_networks", located)
     strict = replace(Recipe.load("dynamic_w8c"), gate=Gate(landmark_median=0.0))
-    made = exported.export_hands("tflite", strict, losses={})
-    assert made.report["networks"]["landmark"]["chosen"] == "full float16"
-    assert "is not set up" in made.report["networks"]["landmark"]["why"]
+    first = exported.made_of(exported.ways("landmark", strict)[0], "tflite", few["calibration"])
+    made = exported.export_hands("tflite", strict, losses={first: HELD})
+    row = made.report["networks"]["landmark"]
+    assert row["chosen"] == "full float16"
+    assert "full static_w8c_a8 is too far from float on crops" in row["why"]
+    assert "is not set up" in row["why"]
+    assert row["tried"][f"full {exported.MIXED[0]}"] == {"captions": "not measured"}
 
 
 def test_a_network_that_lost_captions_gives_way_to_a_mixed_recipe(few):
@@ -153,17 +158,16 @@ def test_a_network_that_lost_captions_gives_way_to_a_mixed_recipe(few):
     assert made.origins["landmark"].endswith(mixed.recipe.name)
     assert Recipe.parse(made.schemes["landmark"]).kept("landmark"), "the manifest says what stayed float"
     assert len(made.graphs["landmark"]) < len(NETWORKS["landmark"])
-    unknown = exported.export_hands("tflite", recipe, losses={keys[0]: replace(lost[0], lost=0.01)})
-    assert unknown.report["networks"]["landmark"]["chosen"] == full.name, "the gate is kept at its edge"
-    unknown = exported.export_hands("tflite", recipe, losses={})
-    assert "were not measured" in unknown.report["networks"]["landmark"]["why"]
+    unknown = exported.export_hands("tflite", recipe, losses={}).report["networks"]["landmark"]
+    assert unknown["chosen"] == "full float16"
+    assert f"{full.name} was not measured by captions" in unknown["why"]
 
 
 def test_what_is_told_must_agree_too():
-    loss = Loss("a", "tflite", 0.7, 0.7, 0.0, (-0.03, 0.03), 0.95, 12, "clips", "weights")
-    assert loss.holds(Gate())
-    assert not replace(loss, agreement=0.94).holds(Gate())
-    assert not replace(loss, lost=0.011).holds(Gate())
+    assert HELD.holds(Gate())
+    assert replace(HELD, lost=0.01).holds(Gate())
+    assert not replace(HELD, agreement=0.94).holds(Gate())
+    assert not replace(HELD, lost=0.011).holds(Gate())
 
 
 def test_what_a_network_is_made_of():
