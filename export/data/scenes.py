@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from export.sim.batch import Scene
@@ -11,6 +13,8 @@ from export.sim.split import split_of_score
 #: Share of hurried people in training. People bend a finger in 0.13 to 0.2 s when they are asked to, and tap 5 to 7
 #: times a second at most; the test programs' motions last 0.2 s or more, so that they say nothing of this.
 HURRIED = 0.5
+#: Share of phrases in which fingers move one after the other. The test programs have none; people drum and count.
+RIPPLES = 0.15
 
 
 def scene_of(program: Program) -> Scene:
@@ -21,9 +25,10 @@ def scene_of(program: Program) -> Scene:
 def draw_scene(rng: np.random.Generator, split: str = "train") -> Scene:
     """A random scene whose score belongs to `split`; not checked to be feasible."""
     while True:
-        program = propose(rng, split=split, hurried=HURRIED if split == "train" else 0.0)
+        train = split == "train"
+        program = propose(rng, split=split, hurried=HURRIED if train else 0.0, ripples=RIPPLES if train else 0.0)
         if program.score and split_of_score(program.score) == split:
-            return scene_of(program)
+            return replace(scene_of(program), varied=train)
 
 
 def draw_test(rng: np.random.Generator) -> Scene:

@@ -28,13 +28,14 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """One clip to be performed: what, by whom, how held, how long."""
+    """One clip to be performed: what, by whom, how held, how long. varied: see `export.sim.plan.plan`."""
 
     score: Score
     body: Body
     stage: Stage
     hands: tuple[str, ...]
     duration: float
+    varied: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +75,7 @@ class Frames:
 def feasible(scenes: Sequence[Scene], rng: np.random.Generator) -> tuple[list[Scene], list[Plan]]:
     """The scenes whose score the hand can do, and their plans."""
     seeds = rng.spawn(len(scenes))
-    plans = [plan(s.score, s.body, s.stage, g) for s, g in zip(scenes, seeds, strict=True)]
+    plans = [plan(s.score, s.body, s.stage, g, varied=s.varied) for s, g in zip(scenes, seeds, strict=True)]
     kept = [(s, p) for s, p in zip(scenes, plans, strict=True) if not p.problems]
     return [s for s, _ in kept], [p for _, p in kept]
 

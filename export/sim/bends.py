@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edge.score import FINGERS, FingerEvent
-from export.sim.anatomy import FIST, OPEN, SPAN, SPREAD, TOGETHER, Array
+from export.sim.anatomy import FIST, LOWER, OPEN, SPAN, SPREAD, TOGETHER, UPPER, Array
 from export.sim.steps import BEND_SPAN, LEAST_BEND, HandState, Steps, numbers
 
 #: Levels (0 straight .. 1 fist) that a bend of each extent covers; the thumb's range is smaller, its share larger.
@@ -17,12 +17,32 @@ _SPREAD = {"small": 0.45, "half": 0.70, "full": 1.0}
 class Bends(Steps):
     """curl, extend, grab, open, point, spread, close."""
 
+    #: by how much more than usual each joint of a finger [5,3] takes part in half a bend; None = as usual
+    shares: Array | None = None
+
+    def vary(self) -> None:
+        """Another person: knuckles that lead or follow, differently by finger."""
+        person, finger = self.rng.normal(0, 0.5, 2), self.rng.normal(0, 0.25, (5, 2))
+        knuckle, middle = np.exp(person + finger).T
+        # the last joint goes with the middle one, by the shared tendon
+        self.shares = np.stack([knuckle, middle, middle * np.exp(self.rng.normal(0, 0.2, 5))], axis=1)
+
+    def bent(self, finger: int, level: float) -> Array:
+        """Flexion [3] beyond straight at a level: shares differ most half way, a fist is a fist."""
+        span = SPAN[finger, :3]
+        if self.shares is None or not finger:
+            return np.asarray(level * span)
+        shares = span * (1 + (self.shares[finger] - 1) * max(1 - abs(level), 0.0))
+        return np.asarray(level * shares * (span.sum() / shares.sum()))
+
     def _bend(self, hand: HandState, event: FingerEvent, levels: dict[int, float]) -> None:
         fingers, start = list(levels), hand.angles.copy()
         goal = start.copy()
         for f, level in levels.items():
-            last = 3 if f else 4
-            goal[f, :last] = OPEN[f, :last] + level * SPAN[f, :last]
+            if f:
+                goal[f, :3] = np.clip(OPEN[f, :3] + self.bent(f, level), LOWER[f, :3], UPPER[f, :3])
+            else:
+                goal[f] = OPEN[f] + level * SPAN[f]
         for f in fingers:
             if f in hand.touching:
                 self._problem(f"the {FINGERS[f]} touches something")

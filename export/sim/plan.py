@@ -61,6 +61,10 @@ class Planner(Bends, Arm):
         angles = OPEN.copy()
         angles[0] += 2 * max(rest, 0.0) * (RELAXED[0] - OPEN[0])
         angles[1:, :3] += rest * SPAN[1:, :3]
+        if self.shares is not None:
+            for f in range(1, 5):
+                level = rest + float(self.rng.uniform(0.0, 0.25))
+                angles[f, :3] = OPEN[f, :3] + self.bent(f, level)
         if micro:
             angles = _MICRO.copy()
         for f in range(5):
@@ -69,9 +73,13 @@ class Planner(Bends, Arm):
                 continue
             if first.motion in ("extend", "open") and (first.motion == "open" or f in numbers(first.fingers)):
                 level = {"small": 0.45, "half": 0.75, "full": 0.98}[first.extent]
-                angles[f, : 3 if f else 4] = OPEN[f, : 3 if f else 4] + level * SPAN[f, : 3 if f else 4]
+                if f:
+                    angles[f, :3] = OPEN[f, :3] + self.bent(f, level)
+                else:
+                    angles[f] = OPEN[f] + level * SPAN[f]
             elif first.motion in ("curl", "grab", "spread", "close") and f:
-                angles[f, :3] = OPEN[f, :3] + 0.04 * SPAN[f, :3]
+                level = 0.04 if self.shares is None else float(self.rng.uniform(0.0, 0.25))
+                angles[f, :3] = OPEN[f, :3] + self.bent(f, level)
             if first.motion == "spread":
                 angles[f, 3] = TOGETHER[f]
             elif first.motion == "close":
@@ -104,6 +112,13 @@ class Planner(Bends, Arm):
         """Nothing moves."""
 
 
-def plan(score: Score, body: Body, stage: Stage, rng: np.random.Generator) -> Plan:
-    """Plan a score. What the hand cannot do of it is told in the plan's `problems`."""
-    return Planner(score, body, stage, rng).run()
+def plan(score: Score, body: Body, stage: Stage, rng: np.random.Generator, *, varied: bool = False) -> Plan:
+    """Plan a score. What the hand cannot do of it is told in the plan's `problems`.
+
+    varied: fingers bend by other shares of their joints than the usual ones, and begin bent, as people's do; without
+    it the performance of a seed is what the test programs were made with.
+    """
+    made = Planner(score, body, stage, rng)
+    if varied:
+        made.vary()
+    return made.run()

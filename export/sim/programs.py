@@ -21,6 +21,8 @@ TWO_HANDS, OVERLAPS = 0.55, 0.6
 FPS = (15.0, 20.0, 24.0, 25.0, 30.0, 30.0, 30.0, 50.0, 60.0)
 #: Camera: within an ellipse, so that the person's directions keep their meaning in the picture.
 MOST_DEGREES = 40.0
+#: level from which a finger counts as bent
+_BENT = 0.2
 #: Stillness between phrases, seconds; a phrase ends after 0.3 s of it.
 REST = (0.55, 0.95)
 #: Seed and digest of the committed test programs: `benchmark_programs(60)`.
@@ -55,18 +57,20 @@ def propose(
     view: str | None = None,
     size: tuple[int, int] = (320, 240),
     hurried: float = 0.0,
+    ripples: float = 0.0,
 ) -> Program:
     """A random program by the symbolic rules alone: fast; nearly always feasible, but not verified.
 
     `split` "train" leaves out held-out combinations (signatures are for `random_program` to check).
     hurried: share of people who are quicker than the binding 0.2 to 2 s: a finger bends within 0.1 s if it must.
+    ripples: share of phrases in which fingers bend one after the other, as in drumming, counting or waiting.
     """
     view = view or ("facing" if rng.random() < 0.6 else "egocentric")
     hands = HANDS if rng.random() < TWO_HANDS else (HANDS[int(rng.random() < 0.6)],)
     posture = pick(rng, ("palm", "back", "edge", "micro"), (0.42, 0.22, 0.14, 0.22))
     stage = set_stage(view, posture, rng, hands)
     hurry = float(rng.uniform(*HURRY)) if hurried and rng.random() < hurried else 1.0
-    score = _compose(rng, hands, stage, duration, _barred if split == "train" else None, hurry)
+    score = _compose(rng, hands, stage, duration, _barred if split == "train" else None, hurry, ripples)
     angle, radius = rng.uniform(0, 2 * np.pi), np.radians(MOST_DEGREES) * np.sqrt(rng.random())
     camera = Camera(
         yaw=float(radius * np.cos(angle)), pitch=float(radius * np.sin(angle)), roll=float(rng.normal(0, 0.06)),
@@ -90,8 +94,9 @@ def _held_out(motion: str, fingers: tuple[str, ...], contact: str) -> bool:
 
 
 def _compose(
-    rng: np.random.Generator, hands: tuple[str, ...], stage: Stage, duration: float, barred: Barred | None, hurry: float
-) -> Score:
+    rng: np.random.Generator, hands: tuple[str, ...], stage: Stage, duration: float, barred: Barred | None,
+    hurry: float, ripples: float,
+) -> Score:  # fmt: skip
     """Phrases with rests between them until the time is up."""
     micro = stage.posture == "micro"
     states = {}
@@ -105,7 +110,10 @@ def _compose(
     score: list[FingerEvent] = []
     t = float(rng.uniform(0.35, 0.8))
     while t < duration - 1.0:
-        phrase = _phrase(rng, states, t, duration - 0.5, crowded, barred, hurry)
+        phrase = []
+        if ripples and rng.random() < ripples:
+            phrase = _ripple(rng, states[pick(rng, list(states))], t, duration - 0.5, barred, hurry)
+        phrase = phrase or _phrase(rng, states, t, duration - 0.5, crowded, barred, hurry)
         if not phrase:
             break
         score += phrase
@@ -139,6 +147,42 @@ def _phrase(
         if crowded and rng.random() < 0.6:
             out += _beside(rng, states, lead, event, out, stop, barred, hurry)
         t = max(e.end for e in out) + float(rng.uniform(0.03, 0.22))
+    return out
+
+
+def _ripple(
+    rng: np.random.Generator, hand: Hand, start: float, stop: float, barred: Barred | None, hurry: float
+) -> list[FingerEvent]:
+    """Fingers of a hand bend or straighten one after the other, once to four times; each by itself."""
+    fingers = [f for f in FINGERS[1:] if hand.free(f)]
+    first = int(rng.integers(max(len(fingers) - 1, 1)))
+    fingers = fingers[first : first + int(rng.integers(2, 5))]
+    if hand.free("thumb") and rng.random() < 0.2:
+        fingers.insert(0, "thumb")
+    if rng.random() < 0.6:  # from the little finger to the index, as people drum
+        fingers.reverse()
+    if len(fingers) < 2 or len({hand.level[f] > _BENT for f in fingers}) > 1:
+        return []
+    out: list[FingerEvent] = []
+    extent, lag, t = pick(rng, ("half", "small", "full"), (0.5, 0.3, 0.2)), float(rng.uniform(0.03, 0.2)), start
+    for _ in range(int(rng.integers(1, 5))):
+        bent = hand.level[fingers[0]] > _BENT
+        motion = "extend" if bent else "curl"
+        speed, seconds = pace(FingerEvent(hand.name, motion, (fingers[0],), extent=extent), rng, hurry)
+        told = [FingerEvent(hand.name, motion, (f,), extent=extent, speed=speed) for f in fingers]
+        longest = 1.12 * seconds
+        if t + lag * (len(told) - 1) + longest > stop or (barred and any(barred(e) for e in told)):
+            break
+        for k, event in enumerate(told):
+            begin = t + k * lag
+            out.append(replace(event, start=begin, end=begin + seconds * float(rng.uniform(0.88, 1.12))))
+            by = {"small": 0.27, "half": 0.52, "full": 1.0}[extent] * (-1 if bent else 1)
+            hand.level[event.fingers[0]] = min(max(hand.level[event.fingers[0]] + by, 0.0), 1.0)
+        t += longest + float(rng.uniform(0.0, 0.25))
+        if not bent and extent == "small":  # a small bend is undone by a small one
+            continue
+        if bent and hand.level[fingers[0]] > _BENT:
+            break
     return out
 
 
