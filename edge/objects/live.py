@@ -114,7 +114,7 @@ class ObjectCaptioner:
         known = self.things.known
         times = np.array([f.t for f in self._frames])
         boxes = np.stack([t.at(times) for t in known], axis=1) if known else np.zeros((len(times), 0, 4))
-        clip = clip_of(self._frames, boxes, [t.name for t in known], mirrored=self.mirrored)
+        clip = clip_of(self._frames, boxes, [t.name for t in known], view=self.view, mirrored=self.mirrored)
         return read(clip, view=self.view, grasps=self.grasps)
 
     def _new(self, reading: Reading) -> ObjectScore:

@@ -35,5 +35,5 @@ def read_all(
     times = np.array([f.t for f in frames])
     known = things.known
     boxes = np.stack([t.at(times) for t in known], axis=1) if known else np.zeros((len(times), 0, 4))
-    clip = clip_of(frames, boxes, [t.name for t in known])
+    clip = clip_of(frames, boxes, [t.name for t in known], view=view)
     return read(clip, view=view, settings=settings, grasps=grasps), clip.names

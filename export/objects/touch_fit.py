@@ -87,7 +87,7 @@ def rows_of(hands: Recording, exact: Recording, truth: Truth, seed: int) -> tupl
     t = truth.t_ns * 1e-9
     known = things.known
     boxes = np.stack([x.at(t) for x in known], axis=1) if known else np.zeros((len(t), 0, 4))
-    clip: Clip = clip_of(list(hands.frames()), boxes, [x.name for x in known])
+    clip: Clip = clip_of(list(hands.frames()), boxes, [x.name for x in known], view=hands.view)
     x, there = features(clip, hands.view)
     at = np.clip(np.searchsorted(clip.t, frames_of(clip.t) - 1e-3), 0, len(t) - 1)
     y = np.zeros((*x.shape[:3], ANSWERS), bool)

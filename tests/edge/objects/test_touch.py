@@ -82,7 +82,7 @@ def test_files_that_are_no_such_network(tmp_path: Path) -> None:
         TouchNet.load(tmp_path / "b.npz")
 
 
-def swapped(first: float, last: float, *, shift: float = 0.0) -> Clip:
+def swapped(first: float, last: float, *, shift: float = 0.0, view: str = "facing") -> Clip:
     """A right hand that is taken for a left one between two times, and `shift` of the picture away."""
     frames = hand_frames(TAKES, 3.0)
     for f in frames:
@@ -91,7 +91,7 @@ def swapped(first: float, last: float, *, shift: float = 0.0) -> Clip:
                 value = getattr(f, name)
                 value[0], value[1] = value[1].copy(), 0.0
             f.landmarks[0, :, 0] += shift
-    return clip_of(frames, np.zeros((len(frames), 0, 4)), [])
+    return clip_of(frames, np.zeros((len(frames), 0, 4)), [], view=view)
 
 
 def test_a_hand_taken_for_the_other_for_a_moment_is_given_back() -> None:
@@ -101,3 +101,10 @@ def test_a_hand_taken_for_the_other_for_a_moment_is_given_back() -> None:
     assert np.isfinite(far.flat[40, 0]).all(), "another hand, far from where this one was"
     long = swapped(0.4, 2.5)
     assert np.isnan(long.flat[20, 1]).all(), "more often the other hand than this one"
+
+
+def test_from_the_head_the_forearm_tells_which_hand_it_is() -> None:
+    # the forearm comes from the picture's left
+    left = swapped(0.0, 0.9, view="egocentric")
+    assert np.isfinite(left.flat[:, 0, 0, 0]).all()
+    assert np.isnan(left.flat[:, 1]).all()
