@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     except ImportError as error:
         raise RuntimeUnavailable("Training needs torch: run `pip install 'figop[train]'`.") from error
     from export.data.feed import FeedSettings
-    from export.data.scenes import draw_scene
+    from export.data.scenes import draw_people
     from export.models.trainer import TrainSettings, train
 
     if args.device == "cuda" and not torch.cuda.is_available():
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
         steps=args.steps, rate=args.rate, seed=args.seed, device=args.device, threads=args.threads, workers=args.workers
     )
     feed = FeedSettings(
-        draw_scene, rows=args.batch, size=round(0.75 * args.batch), seed=args.seed, paraphrases=args.paraphrases,
+        draw_people, rows=args.batch, size=round(0.75 * args.batch), seed=args.seed, paraphrases=args.paraphrases,
         tracked=args.tracked,
     )  # fmt: skip
     if args.tracked:

@@ -22,13 +22,20 @@ def scene_of(program: Program) -> Scene:
     return Scene(program.score, program.body, program.stage, program.hands, program.duration)
 
 
-def draw_scene(rng: np.random.Generator, split: str = "train") -> Scene:
+def draw_scene(rng: np.random.Generator, split: str = "train", ripples: float = 0.0) -> Scene:
     """A random scene whose score belongs to `split`; not checked to be feasible."""
     while True:
-        train = split == "train"
-        program = propose(rng, split=split, hurried=HURRIED if train else 0.0, ripples=RIPPLES if train else 0.0)
+        program = propose(rng, split=split, hurried=HURRIED if split == "train" else 0.0, ripples=ripples)
         if program.score and split_of_score(program.score) == split:
-            return replace(scene_of(program), varied=train)
+            return scene_of(program)
+
+
+def draw_people(rng: np.random.Generator) -> Scene:
+    """A scene to train the student on: its people also ripple, and bend by other shares of their joints.
+
+    What was trained before (finger reader, towers) is made anew with `draw_scene`.
+    """
+    return replace(draw_scene(rng, ripples=RIPPLES), varied=True)
 
 
 def draw_test(rng: np.random.Generator) -> Scene:

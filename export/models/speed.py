@@ -20,7 +20,7 @@ from typing import Any
 from devices.bench import host
 from edge.files import write_whole
 from export.data.feed import Feed, FeedSettings
-from export.data.scenes import draw_scene
+from export.data.scenes import draw_people
 
 #: clips of a step, hands of a step
 CLIPS, HANDS = 48, 64
@@ -28,7 +28,7 @@ CLIPS, HANDS = 48, 64
 
 def feeding(workers: int, batches: int) -> float:
     """Clips a second that so many workers make."""
-    feed = Feed(FeedSettings(draw_scene, rows=HANDS, size=CLIPS), workers=workers)
+    feed = Feed(FeedSettings(draw_people, rows=HANDS, size=CLIPS), workers=workers)
     try:
         made = iter(feed)
         for _ in range(2 * workers):  # the processes' start, and what they made ahead

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge.score import FINGERS, FingerEvent
-from export.data.scenes import draw_scene, draw_test
+from export.data.scenes import draw_people, draw_scene, draw_test
 from export.sim.anatomy import FIST, OPEN, SPAN, Body
 from export.sim.plan import Planner, plan
 from export.sim.programs import propose
@@ -64,6 +64,7 @@ def test_fingers_ripple_one_after_the_other() -> None:
 
 
 def test_training_scenes_are_varied_and_test_scenes_as_they_were() -> None:
-    assert draw_scene(rng()).varied
+    assert draw_people(rng()).varied
+    assert not draw_scene(rng()).varied
     assert not draw_test(rng()).varied
     assert propose(rng(5), split="test").score == propose(rng(5), split="test", ripples=0.0).score
