@@ -169,7 +169,8 @@ class Study:
         rows = {}
         for ticks, motion in LENGTHS.items():
             recipe = Recipe(UnitConfig(ticks=ticks, motion=motion), steps=self.steps)
-            rows[f"{ticks} ticks"] = self.told(f"units {ticks}", recipe)
+            same = recipe.units == UnitConfig()  # is the first projector of the fusions
+            rows[f"{ticks} ticks"] = self.told("fusion projector 0" if same else f"units {ticks}", recipe)
         rows["by pose distance"] = self.told("units apart", Recipe(apart=APART, steps=self.steps))
         return rows
 

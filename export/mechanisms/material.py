@@ -40,8 +40,8 @@ Array = NDArray[np.float32]
 SECONDS, MOST = 5.0, 180
 #: columns of a finger's token with its joints by the image, in palm axes and palm lengths
 _JOINTS = slice(30, 42)
-#: A finger is hidden from the landmarks while they are off by more than this, palm lengths: twice the tracked clips'
-#: median (0.11).
+#: A finger is hidden from the landmarks while they are off by more than this, palm lengths: five times the median of
+#: tracked fingertips (0.05, results/tracker_noise.json).
 HIDDEN = 0.25
 #: seeds of the simulated training clips and of the programs to be judged
 SEED, TEST_SEED = 31, 20261130
