@@ -27,6 +27,7 @@ from edge.provenance import versions
 from edge.score import HANDS, FingerEvent, Score, expand
 from edge.targets import CONTACT_NAMES, DIRECTION_NAMES, MOTION_NAMES, slots_of
 from export.corpus.phrases import Phrases, load, meaning, shards_of, unseen
+from export.corpus.query import Asker
 from export.corpus.towers import WEIGHTS, Towers
 
 Array = NDArray[Any]
@@ -201,7 +202,7 @@ def matrices(phrases: Phrases) -> tuple[Array, Array]:
 
 
 def evaluate(phrases: Phrases, towers: Towers, *, words: bool) -> dict[str, Any]:
-    """Every way to search, on the same phrases and texts."""
+    """Every way to search, on the same phrases and texts; `figop_search` is the entrance of that verb."""
     texts = narrated(phrases.scores)
     asked = [parse(t) for t in texts]
     same, graded = matrices(phrases)
@@ -218,6 +219,12 @@ def evaluate(phrases: Phrases, towers: Towers, *, words: bool) -> dict[str, Any]
         "chance": judge(np.random.default_rng(SEED).random(cosine.shape), same, graded),
         "query_ms": round(1e3 * (time.process_time() - clock) / len(asked), 3),
     }
+    asker = Asker(towers)
+    entered = [asker.ask(t) for t in texts]
+    found = np.stack([(a.vectors @ vectors.T).max(axis=0) for a in entered])
+    out["figop_search"] = judge(found, same, graded) | {
+        "r1_interval_95": interval(found, same), "by_words": sum(a.how == "words" for a in entered),
+    }  # fmt: skip
     out["towers+likelihood"] = judge(cosine + SHARE * heads, same, graded) | {"share": SHARE}
     if words:
         from export.corpus.minilm import MiniLM
