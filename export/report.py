@@ -400,6 +400,7 @@ def others(folder: Path) -> list[str]:
 #: ways to search in results/retrieval.json, as they are called on the page
 _SEARCHED = {
     "towers": "towers (as shipped)",
+    "figop_search": "sentences through `figop search`",
     "towers_without_embedding": "towers without the embedding",
     "towers_steps_shuffled": "towers, steps of the phrase shuffled",
     "heads_likelihood": "likelihood of the heads alone",
