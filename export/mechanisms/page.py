@@ -60,8 +60,9 @@ def lines(row: Row) -> list[str]:
     """Everything that was studied."""
     out = [
         f"Every captioner learned {row['steps']} steps on the same clips over the same frozen encoder, every encoder "
-        f"{row['encoder_steps']} steps at the small size; figures are of phrases whose start and end are given. "
-        "What they mean: [mechanisms](mechanisms.md). ![accuracy and cost](images/mechanisms.png)",
+        f"{row['encoder_steps']} steps at the small size; figures are of phrases whose start and end are given, "
+        "milliseconds are processor time on a busy machine. What they mean: [mechanisms](mechanisms.md). "
+        "![accuracy and cost](images/mechanisms.png)",
     ]
     if "fusion" in row:
         out += ["", *told("fusion", row["fusion"]), ""]
@@ -80,25 +81,54 @@ def lines(row: Row) -> list[str]:
     return out
 
 
+def seeds(rows: Row) -> dict[str, list[Row]]:
+    """Rows by name, the seeds of one together."""
+    out: dict[str, list[Row]] = {}
+    for name, row in rows.items():
+        out.setdefault(name.split(", seed")[0], []).append(row)
+    return out
+
+
 def draw(row: Row, path: Path) -> None:
-    """Accuracy against what a caption costs: fusions and units on the left, ways to choose words on the right."""
+    """Accuracy of every arm, what it costs beside its name; lines span the seeds, or 95 % over clips."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, panels = plt.subplots(1, 2, figsize=(11, 4.2), dpi=90, layout="constrained")
-    for axes, parts, title in (
-        (panels[0], ("fusion", "units"), "How keyframes and motion meet"),
-        (panels[1], ("decoding",), "How words are chosen"),
-    ):
-        for part, mark in zip(parts, "os", strict=False):
-            for name, one in row.get(part, {}).items():
-                cost = one.get("ms_a_caption", one.get("tracked_ms_a_caption"))
-                axes.plot(cost, one["tracked"]["f1"], mark, color="C0" if part != "units" else "C1")
-                axes.annotate(name, (cost, one["tracked"]["f1"]), fontsize=7, xytext=(4, 3), textcoords="offset points")
-        axes.set(xlabel="ms a caption, one thread", ylabel="F1 of phrases, tracked renders", title=title)
-        axes.grid(alpha=0.3)
+    panels: list[tuple[str, list[tuple[str, float, float, float]]]] = []
+    for part, title in (("fusion", "Fusion (tokens a second)"), ("units", "Units (tokens a second)")):
+        bars = []
+        for name, runs in seeds(row.get(part, {})).items():
+            f1 = [r["tracked"]["f1"] for r in runs]
+            bars.append((f"{name} ({runs[0]['tokens_a_second']:g})", sum(f1) / len(f1), min(f1), max(f1)))
+        panels.append((title, bars))
+    panels.append((
+        "Words chosen by (conditionals)",
+        [(f"{n} ({1 + (n in ('experts', 'contrastive', 'synergetic'))})", *[r["tracked"]["f1"]] * 3)
+         for n, r in row.get("decoding", {}).items()],
+    ))  # fmt: skip
+    for part, title in (("adapters", "Adapters (weights, M)"), ("distillation", "Distillation (weights, M)")):
+        found = [(f"{n} ({r['parameters'] / 1e6:.2f})", r["tracked"]) for n, r in row.get(part, {}).items()]
+        panels.append((title, [(n, r["f1"], *r["f1_95"]) for n, r in found]))
+    panels = [p for p in panels if p[1]]
+    figure, axes = plt.subplots(
+        len(panels), 1, figsize=(7.5, 0.9 + 0.24 * sum(len(b) + 2 for _, b in panels)), dpi=90, layout="constrained",
+        height_ratios=[len(b) + 1 for _, b in panels], squeeze=False,
+    )  # fmt: skip
+    for axis, (title, bars) in zip(axes[:, 0], panels, strict=True):
+        for k, (_, f1, low, high) in enumerate(bars):
+            axis.barh(k, f1, color="C0", alpha=0.6)
+            axis.plot((low, high), (k, k), color="k", linewidth=1)
+            axis.annotate(
+                f"{f1:.3f}", (max(f1, high), k), xytext=(4, 0), textcoords="offset points", va="center", size=7
+            )
+        axis.set_yticks(range(len(bars)), [b[0] for b in bars], fontsize=7)
+        axis.set(xlim=(0, 1), title=title)
+        axis.title.set_size(9)
+        axis.invert_yaxis()
+        axis.grid(alpha=0.3, axis="x")
+    axes[-1, 0].set_xlabel("F1, tracked renders")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
     plt.close(figure)
