@@ -100,8 +100,9 @@ def draw(row: Row, path: Path) -> None:
     for part, title in (("fusion", "Fusion (tokens a second)"), ("units", "Units (tokens a second)")):
         bars = []
         for name, runs in seeds(row.get(part, {})).items():
-            f1 = [r["tracked"]["f1"] for r in runs]
-            bars.append((f"{name} ({runs[0]['tokens_a_second']:g})", sum(f1) / len(f1), min(f1), max(f1)))
+            found_f1 = [float(r["tracked"]["f1"]) for r in runs]
+            mean = sum(found_f1) / len(found_f1)
+            bars.append((f"{name} ({runs[0]['tokens_a_second']:g})", mean, min(found_f1), max(found_f1)))
         panels.append((title, bars))
     panels.append((
         "Words chosen by (conditionals)",
