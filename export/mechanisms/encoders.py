@@ -6,7 +6,6 @@ looking both ways in time, sees the second (privileged).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -28,6 +27,7 @@ from export.judge.match import Counts, match_events
 from export.mechanisms.material import SECONDS
 from export.models.encoder import Block, Encoder, EncoderConfig, probabilities, to_parts
 from export.models.losses import Batch, frame_losses, total
+from export.models.trainer import TrainSettings, rate_at
 from export.sim.batch import feasible, ticks_of, track, truth
 from export.sim.noise import NoiseSettings
 from export.sim.tracker_model import TrackerModel
@@ -220,13 +220,12 @@ def learn(
     optimiser = torch.optim.AdamW(params, lr=lesson.rate, weight_decay=0.02, betas=(0.9, 0.98))
     if master is not None and lesson.sequence:
         clips = retold(clips, master)
-    rng, warm = np.random.default_rng((lesson.seed, 8)), max(lesson.steps // 12, 1)
+    rng = np.random.default_rng((lesson.seed, 8))
+    schedule = TrainSettings(steps=lesson.steps, rate=lesson.rate, warm=max(lesson.steps // 12, 1))
     model.train()
     for step in range(lesson.steps):
-        part = (step - warm) / max(lesson.steps - warm, 1)
-        rate = (step + 1) / warm if step < warm else 0.5 * (1 + math.cos(math.pi * part))
         for group in optimiser.param_groups:
-            group["lr"] = lesson.rate * rate
+            group["lr"] = rate_at(step, schedule)
         rows = np.sort(rng.choice(len(clips), lesson.batch, replace=False))
         x, batch = _batch(clips, rows, exact)
         logits, moving, embedding = model(x)

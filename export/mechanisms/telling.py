@@ -21,6 +21,7 @@ from edge.wording import WORDINGS, Wording
 from export.data.windows import ids_of
 from export.mechanisms.material import MOST, Encoded, Phrase, window
 from export.models.student import Student, StudentConfig
+from export.models.trainer import TrainSettings, rate_at
 from export.models.units import UnitConfig
 
 WORDS = (*SPECIALS, *vocabulary())
@@ -194,12 +195,10 @@ def train(
     parts = [*student.units.parameters(), *student.decoder.parameters()]
     optimiser = torch.optim.AdamW(parts, lr=r.rate, weight_decay=0.02, betas=(0.9, 0.98))
     rng = np.random.default_rng((r.seed, 6))
-    warm = max(r.steps // 12, 1)
+    schedule = TrainSettings(steps=r.steps, rate=r.rate, warm=max(r.steps // 12, 1))
     for step, (m, tokens) in zip(range(r.steps), _batches(clips, r), strict=False):
-        part = (step - warm) / max(r.steps - warm, 1)
-        rate = (step + 1) / warm if step < warm else 0.5 * (1 + math.cos(math.pi * part))
         for group in optimiser.param_groups:
-            group["lr"] = r.rate * rate
+            group["lr"] = rate_at(step, schedule)
         memory, known = memory_of(student, m)
         if any(r.paths):
             known = known * dropped(r, len(known), known.shape[1] // r.units.tokens, rng)
