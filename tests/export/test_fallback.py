@@ -73,7 +73,7 @@ def test_tuning_says_what_each_would_do():
     assert (row["clips"], len(row["tried"])) == (2, 2)
     assert row["phrases"] >= 3
     assert row["chosen"]["sure"] == chosen.sure
-    assert row["tried"][0] == {"sure": 0.0, "trust": 1.0} | row["model_alone"]
+    assert row["tried"][0] == {"sure": 0.0, "trust": 1.0, "temperature": 1.0} | row["model_alone"]
     assert row["model_alone"]["f1"] > 0
 
 
@@ -94,7 +94,7 @@ def test_the_command_writes_the_numbers_beside_the_graphs(tmp_path, capsys):
     assert str(tmp_path) not in row["command"]
     assert main([str(clips), "--student", str(folder)]) == 0
     written = json.loads((folder / "student.json").read_text())["fallback"]
-    assert written == {k: row["chosen"][k] for k in ("sure", "trust")}
+    assert written == {k: row["chosen"][k] for k in ("sure", "trust", "temperature")}
     assert "export.build figop-base" in capsys.readouterr().out
     assert main([str(tmp_path / "none"), "--student", str(folder)]) == 1
     assert "There is no file" in capsys.readouterr().err
