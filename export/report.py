@@ -388,6 +388,13 @@ def others(folder: Path) -> list[str]:
     if row := load("render", folder):
         size = "x".join(str(v) for v in row["size"])
         out.append(f"- Renderer: {row['frames_per_second']:.1f} frames a second and core at {size}.")
+    if row := load("training", folder):
+        made, learned = (row[f"clips_{k}_a_second"] for k in ("made", "learned"))
+        out.append(
+            f"- Training: clips of 5 s made a second by {_counted(made, 'worker')}; learned a second by "
+            f"{_counted(learned, 'process')}, each process with a worker of its own ({row['host']['cpu']}, two cores: one "
+            "process and its worker fill them)."
+        )
     if row := load("simulator", folder):
         rate = row["clips_per_second"]
         out.append(
@@ -395,6 +402,12 @@ def others(folder: Path) -> list[str]:
             f"{rate['with noise']} with a tracker's noise, {rate['with noise and features']} as the student's features."
         )
     return out
+
+
+def _counted(rates: Row, what: str) -> str:
+    """Rates by how many there are, as words."""
+    many = {"worker": "workers", "process": "processes"}[what]
+    return ", ".join(f"{n} {what if n == '1' else many} {rate:g}" for n, rate in rates.items())
 
 
 #: ways to search in results/retrieval.json, as they are called on the page
