@@ -18,8 +18,11 @@ from numpy.typing import NDArray
 from edge.errors import SinkError, SourceError
 from edge.files import write_whole
 from edge.hands.frame import VIEWS, Array, HandFrame
+from edge.objects.detections import Detections
+from edge.objects.stored import from_arrays, to_arrays
 
-RECORDING_SCHEMA = 1
+#: 2 adds detections; a recording without them is still written as 1, which every figop reads
+RECORDING_SCHEMA = 2
 #: fields stored as they are
 _ARRAYS = (
     *("t_ns", "landmarks", "world", "wrist", "presence", "track_id", "keyframes", "appearance", "events"),
@@ -48,6 +51,7 @@ class Recording:
         events [N,4] int64: label, first frame, last frame, hand; label_names names the labels.
         captions: texts, where the recording came with some.
         score_json: the true score as JSON (a list of FingerEvent dicts), or "".
+        detections: what a detector saw of the things beside the hands, in order of time.
     """
 
     t_ns: NDArray[np.int64]
@@ -66,6 +70,7 @@ class Recording:
     label_names: tuple[str, ...] = ()
     captions: tuple[str, ...] = ()
     score_json: str = ""
+    detections: tuple[Detections, ...] = ()
 
     def __len__(self) -> int:
         return len(self.t_ns)
@@ -112,10 +117,12 @@ class Recording:
         """Write atomically: a reader sees the whole recording or the old one. Raises SinkError."""
         path = Path(path)
         arrays: dict[str, Any] = {name: np.asarray(getattr(self, name)) for name in _ARRAYS}
-        arrays["schema"] = np.asarray(RECORDING_SCHEMA)
+        arrays["schema"] = np.asarray(RECORDING_SCHEMA if self.detections else 1)
         arrays["image_size"] = np.asarray(self.image_size, np.int64)
         arrays["label_names"] = np.asarray(self.label_names or [], dtype=str)
         arrays["captions"] = np.asarray(self.captions or [], dtype=str)
+        if self.detections:
+            arrays |= to_arrays(self.detections)
         packed = io.BytesIO()  # not the file itself: an archive that the disk cuts off complains when collected
         np.savez_compressed(packed, **arrays)
         try:
@@ -181,6 +188,7 @@ class Recording:
             label_names=read.texts("label_names"),
             captions=read.texts("captions"),
             score_json=read.text("score_json", ""),
+            detections=read.detections(),
         )
 
 
@@ -203,9 +211,21 @@ class _Reader:
         return found.astype(np.int64)
 
     def numbers(self, name: str, shape: _Shape, absent: Any) -> Array:
-        found = self._array(name, shape, np.asarray(absent, np.float32), "fiub", "numbers")
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and counts as not finite later
-            return found.astype(np.float32)
+            return self.doubles(name, shape, absent).astype(np.float32)
+
+    def doubles(self, name: str, shape: _Shape, absent: Any) -> NDArray[np.float64]:
+        return self._array(name, shape, np.asarray(absent, np.float64), "fiub", "numbers").astype(np.float64)
+
+    def detections(self) -> tuple[Detections, ...]:
+        where = self.whole("detections", (None, 2), 0)
+        boxes = self.doubles("detection_boxes", (len(where), 4), np.nan)
+        scores = self.doubles("detection_scores", (len(where),), 1.0)
+        try:
+            names = self.texts("detection_names")
+            return from_arrays(self.whole("detections_t_ns", (None,), 0), where, boxes, scores, names)
+        except ValueError as error:
+            raise SourceError(f"{self.path}: {error}.") from None
 
     def text(self, name: str, absent: str) -> str:
         return str(self._array(name, (), np.asarray(absent), "U", "text"))

@@ -25,6 +25,7 @@ from edge.errors import FigopError, SinkError
 from edge.events import Caption, Event
 from edge.files import write_whole
 from edge.hands.frame import HandFrame
+from edge.objects.detections import Detections
 from edge.recording import Recording
 from edge.timeline import Timeline, bends
 
@@ -316,10 +317,11 @@ class ScorePicture:
 class RecordingFile:
     """The hands themselves, as a recording to replay or train from; no picture is stored."""
 
-    def __init__(self, path: Path, **about: Any) -> None:
+    def __init__(self, path: Path, detections: Sequence[Detections] = (), **about: Any) -> None:
+        """`detections` may grow until the file is closed."""
         if path.suffix.lower() != ".npz":
             raise SinkError(f"A recording must be a .npz file, found {path.name}.")
-        self._path, self._about = path, about
+        self._path, self._about, self._detections = path, about, detections
         self._frames: list[HandFrame] = []
 
     def write(self, rgb: Rgb | None, hands: HandFrame | None, events: Sequence[Event]) -> None:
@@ -329,7 +331,7 @@ class RecordingFile:
     def close(self) -> Path | None:
         if not self._frames:
             return None
-        Recording.from_frames(self._frames, **self._about).save(self._path)
+        Recording.from_frames(self._frames, detections=tuple(self._detections), **self._about).save(self._path)
         return self._path
 
 

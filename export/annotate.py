@@ -245,17 +245,19 @@ class _Collect:
 
 def annotate(video: Path, name: str, args: argparse.Namespace) -> Done:
     """One video. Raises FigopError for what cannot be read or written; KeyboardInterrupt when the user ended it."""
+    from edge.objects.live import with_recorded
     from edge.pipeline import Captioner
     from edge.play import play
     from edge.sinks import open_sinks
-    from edge.sources import open_source
+    from edge.sources import RecordingSource, open_source
 
     target = args.out / f"{name}.json"
     about = _about(video, args)
     old = _old(target)
     if old is not None and not args.force:
         if all(old.get(k) == v for k, v in about.items()):
-            return Done(name, "kept", len(old.get("captions", ())), seconds=float(old.get("seconds", 0.0)))
+            many = len(old.get("captions", ())) + len(old.get("things", ()))
+            return Done(name, "kept", many, seconds=float(old.get("seconds", 0.0)))
         if old.get("reviewed"):
             raise SinkError(
                 f"{target} was reviewed, but {video} or the options have changed; --force annotates it anew."
@@ -267,7 +269,7 @@ def annotate(video: Path, name: str, args: argparse.Namespace) -> Done:
     try:
         view = args.camera_view or source.view or "facing"
         mirrored = bool(source.mirrored) if source.gives_hands else args.mirrored
-        captioner = Captioner.open(
+        opened = Captioner.open(
             args.bundle,
             view=view,
             mirrored=mirrored,
@@ -277,6 +279,10 @@ def annotate(video: Path, name: str, args: argparse.Namespace) -> Done:
             style=args.style,
             detail=args.detail,
         )
+        recorded = source.recording if isinstance(source, RecordingSource) else None
+        known = recorded.appearance_digest if recorded is not None else ""
+        seen = recorded.detections if recorded is not None else ()
+        captioner = with_recorded(opened, seen, view=view, mirrored=mirrored, digest=known)
     except BaseException:
         source.close()
         raise
@@ -285,8 +291,8 @@ def annotate(video: Path, name: str, args: argparse.Namespace) -> Done:
         paths["overlay"] = args.out / f"{name}.overlay.webm"
     kept = _Collect()
     with captioner:
-        digest = captioner.tracker.appearance_digest if captioner.tracker is not None else ""
-        facts = {"mirrored": mirrored, "appearance_digest": digest}
+        digest = captioner.tracker.appearance_digest if captioner.tracker is not None else known
+        facts = {"mirrored": mirrored, "appearance_digest": digest, "detections": seen}
         try:
             sinks = open_sinks(paths, title=source.name, fps=source.fps, view=view, recording=facts)
         except BaseException:
@@ -306,22 +312,21 @@ def annotate(video: Path, name: str, args: argparse.Namespace) -> Done:
         "frames": outcome.frames,
         "seconds": round(seconds, 3),
         "note": reason,
-        "captions": [
-            {
-                "t_start": round(c.t_start, 3),
-                "t_end": round(c.t_end, 3),
-                "text": c.text,
-                "confidence": round(c.confidence, 3),
-            }
-            for c in kept.captions
-        ],
+        "captions": [_row(c) for c in kept.captions if not c.objects],
         "score": [e.to_dict() for e in order(e for c in kept.captions for e in c.score)],
     }
+    if seen:  # apart: who learns finger motions reads the captions
+        data["things"] = [_row(c) | {"objects": [e.to_dict() for e in c.objects]} for c in kept.captions if c.objects]
     try:
         write_whole(target, (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode())
     except OSError as error:
         raise SinkError(f"The annotation {target} could not be written: {error.strerror or error}.") from error
     return Done(name, "annotated", len(kept.captions), reason, seconds)
+
+
+def _row(caption: Caption) -> dict[str, Any]:
+    span = {"t_start": round(caption.t_start, 3), "t_end": round(caption.t_end, 3)}
+    return {**span, "text": caption.text, "confidence": round(caption.confidence, 3)}
 
 
 def _about(video: Path, args: argparse.Namespace) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -93,7 +93,26 @@ def read_labels(path: str | Path) -> dict[int, str]:
     return {i: line.strip() for i, line in enumerate(text.splitlines()) if line.strip()}
 
 
-class DetectionFile:
+class DetectionRows:
+    """Detections that are known beforehand, in order of time: a `DetectionSource` for one stream at a time."""
+
+    def __init__(self, rows: Sequence[Detections]) -> None:
+        self.rows = tuple(rows)
+        self._next = 0
+        self._last = -(1 << 62)
+
+    def at(self, t_ns: int, rgb: NDArray[np.uint8] | None = None) -> Detections | None:
+        """The newest instant up to this frame that was not given out before."""
+        if t_ns < self._last:  # the source went back
+            self._next = 0
+        self._last, found = t_ns, None
+        while self._next < len(self.rows) and self.rows[self._next].t_ns <= t_ns + SLACK_S * 1e9:
+            found = self.rows[self._next]
+            self._next += 1
+        return found
+
+
+class DetectionFile(DetectionRows):
     """Detections from a JSON-lines file. Raises SourceError naming the line that cannot be read."""
 
     def __init__(self, path: str | Path) -> None:
@@ -114,19 +133,28 @@ class DetectionFile:
                 found.setdefault(t_ns, []).extend(objects)
         if not found:
             raise SourceError(f"The detections {path} hold no line; see docs/objects.md for the format.")
-        self.rows = tuple(Detections(t, tuple(found[t])) for t in sorted(found))
-        self._next = 0
-        self._last = -(1 << 62)
+        super().__init__([Detections(t, tuple(found[t])) for t in sorted(found)])
 
-    def at(self, t_ns: int, rgb: NDArray[np.uint8] | None = None) -> Detections | None:
-        """The newest instant up to this frame that was not given out before."""
-        if t_ns < self._last:  # the source went back
-            self._next = 0
-        self._last, found = t_ns, None
-        while self._next < len(self.rows) and self.rows[self._next].t_ns <= t_ns + SLACK_S * 1e9:
-            found = self.rows[self._next]
-            self._next += 1
+
+class Kept:
+    """A `DetectionSource` that remembers in `rows` what it gave out, for whoever records it."""
+
+    def __init__(self, inner: DetectionSource) -> None:
+        self.inner = inner
+        self.rows: list[Detections] = []
+
+    def at(self, t_ns: int, rgb: NDArray[np.uint8] | None) -> Detections | None:
+        """What the source within gives."""
+        found = self.inner.at(t_ns, rgb)
+        if found is not None:
+            self.rows.append(found)
         return found
+
+    def close(self) -> None:
+        """Release a detector."""
+        close = getattr(self.inner, "close", None)
+        if close is not None:
+            close()
 
 
 def _read(row: Any) -> tuple[int, list[Detection]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from edge.events import Caption, Event
 from edge.hands.frame import HandFrame, HandTracker
 from edge.objects.clip import clip_of
-from edge.objects.detections import DetectionSource
+from edge.objects.detections import DetectionRows, Detections, DetectionSource
 from edge.objects.dynamics import Reading, read
 from edge.objects.event import ObjectScore
 from edge.objects.grasp import GraspTrace, shipped
@@ -23,6 +24,18 @@ from edge.pipeline import Captioner
 STEP_S, REST_S = 0.25, 1.0
 #: Captions are cut after this long; the frames kept before the next one, for the way of a hand that comes.
 CAP_S, KEEP_S = 15.0, 1.5
+
+
+def with_recorded(
+    captioner: Captioner, rows: Sequence[Detections], *, view: str, mirrored: bool, digest: str = ""
+) -> Any:
+    """The captioner; where a recording holds detections, one around it that also tells of things.
+
+    digest: of the network behind the recording's keyframe features.
+    """
+    if not rows:
+        return captioner
+    return ObjectCaptioner(captioner, DetectionRows(rows), view=view, mirrored=mirrored, digest=digest)
 
 
 class ObjectCaptioner:

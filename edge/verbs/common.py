@@ -22,7 +22,7 @@ from edge.sinks import NAMES, Sink, check_paths, open_sinks
 from edge.sources import RecordingSource, Source
 
 if TYPE_CHECKING:
-    from edge.objects.detections import DetectionSource
+    from edge.objects.detections import Detections, DetectionSource
 
 #: Options of the outputs: name, what it is.
 _OUTPUTS: Mapping[str, str] = {
@@ -31,7 +31,7 @@ _OUTPUTS: Mapping[str, str] = {
     "vtt": "captions as WebVTT subtitles",
     "overlay": "video with skeleton, captions and a lane for each finger (.webm, .mkv or .mp4; VP9)",
     "score": "the motion score as a picture (.png)",
-    "record": "the landmarks as a recording (.npz)",
+    "record": "the landmarks, and detections of things, as a recording (.npz)",
 }
 
 
@@ -86,8 +86,8 @@ def add_objects(parser: argparse.ArgumentParser, *, pictures: bool = True) -> No
         group.add_argument("--labels", type=Path, metavar="FILE", help="the detector's names, one a line")
 
 
-def _objects(args: argparse.Namespace) -> DetectionSource | None:
-    """The detections that were asked for. Raises FigopError when they cannot be used."""
+def _objects(args: argparse.Namespace, recorded: Sequence[Detections]) -> DetectionSource | None:
+    """The detections that were asked for, else those of the recording. Raises FigopError when they cannot be used."""
     file, model = getattr(args, "objects", None), getattr(args, "detector", None)
     if file is not None and model is not None:
         raise SourceError("Objects come from --objects FILE or from --detector MODEL, not from both.")
@@ -101,6 +101,10 @@ def _objects(args: argparse.Namespace) -> DetectionSource | None:
         from edge.objects.detector import OnnxDetector
 
         return OnnxDetector(model, labels=args.labels)
+    if recorded:
+        from edge.objects.detections import DetectionRows
+
+        return DetectionRows(recorded)
     return None
 
 
@@ -161,12 +165,14 @@ def caption_source(
     paths = outputs(args)
     try:
         check_paths(paths, force=args.force, source=where)
-        recorded_digest = source.recording.appearance_digest if isinstance(source, RecordingSource) else ""
+        recording = source.recording if isinstance(source, RecordingSource) else None
+        recorded_digest = recording.appearance_digest if recording is not None else ""
         view = args.camera_view or source.view or "facing"
         mirrored = bool(source.mirrored) if source.gives_hands else args.mirrored
         if source.gives_hands and getattr(args, "detector", None) is not None:
             raise SourceError("A recording holds no pictures for a detector: give --objects FILE.")
-        objects = _objects(args)
+        objects = _objects(args, recording.detections if recording is not None else ())
+        seen: Sequence[Detections] = ()
         captioner: Any = Captioner.open(
             args.bundle,
             view=view,
@@ -179,16 +185,18 @@ def caption_source(
             appearance_digest=recorded_digest,
         )
         if objects is not None:
+            from edge.objects.detections import Kept
             from edge.objects.live import ObjectCaptioner
 
             told = recorded_digest if source.gives_hands else None
-            captioner = ObjectCaptioner(captioner, objects, view=view, mirrored=mirrored, digest=told)
+            kept = Kept(objects)
+            captioner, seen = ObjectCaptioner(captioner, kept, view=view, mirrored=mirrored, digest=told), kept.rows
     except BaseException:
         source.close()
         raise
     with captioner:
         digest = captioner.tracker.appearance_digest if captioner.tracker is not None else recorded_digest
-        about = {"mirrored": mirrored, "appearance_digest": digest}
+        about = {"mirrored": mirrored, "appearance_digest": digest, "detections": seen}
         sinks = open_sinks(paths, title=source.name, fps=source.fps, view=view, live=source.live, recording=about)
         try:
             sinks += extra(view)

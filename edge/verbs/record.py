@@ -1,4 +1,7 @@
-"""`figop record OUT`: track hands and keep their landmarks; no picture is stored. Captions are shown meanwhile."""
+"""`figop record OUT`: track hands and keep their landmarks, and what a detector sees; no picture is stored.
+
+Captions are shown meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.sources import Source
-from edge.verbs.common import add_captioning, add_json, caption_source, finish, positive, shell
+from edge.verbs.common import add_captioning, add_json, add_objects, caption_source, finish, positive, shell
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -22,6 +25,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--seconds", type=positive, help="stop after so long (default: at Ctrl-C or the file's end)")
     parser.add_argument("--force", action="store_true", help="replace OUT if it exists")
     add_captioning(parser)
+    add_objects(parser)
     add_json(parser)
     parser.set_defaults(run=run)
 

@@ -44,8 +44,9 @@ def rows(folder: Path, names: Sequence[str]) -> Iterator[dict[str, Any]]:
             about = {"name": name} | {
                 k: made[k] for k in ("source", "sha256", "view", "bundle", "language", "reviewed")
             }
-            for caption in sorted(made["captions"], key=lambda c: c["t_start"]):
-                said = [
+            told = [*made["captions"], *made.get("things", ())]
+            for caption in sorted(told, key=lambda c: c["t_start"]):
+                said = caption.get("objects") or [
                     e for e in made["score"] if e["start"] < caption["t_end"] and e["end"] > caption["t_start"]
                 ]  # fmt: skip
                 yield (

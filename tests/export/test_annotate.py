@@ -15,10 +15,13 @@ from edge.errors import FigopError
 from edge.recording import Recording
 from edge.score import FingerEvent
 from export.annotate import add_parser, find, named, run
+from export.corpus.table import rows
 from export.data.captioned import load_captioned
 from export.judge.clips import find_clips
 from export.sim.camera import Camera, film, frame_on
 from export.sim.perform import perform
+from tests.edge.objects.stage import hand_frames, seen
+from tests.edge.objects.test_dynamics import CARRIED, TAKES
 
 
 @pytest.fixture(scope="module")
@@ -148,3 +151,20 @@ def test_folders_and_names(landmarks: Recording, tmp_path: Path) -> None:
         named(find([tmp_path / "a", tmp_path / "b"]))
     with pytest.raises(FigopError, match="no video and no recording"):
         find([tmp_path])
+
+
+def test_recorded_things_are_told_beside_the_fingers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    verbs = ["reach", "grasp", "lift", "move", "put down", "release"]
+    things = tuple(seen({"cup": CARRIED}, 6.5))
+    Recording.from_frames(hand_frames(TAKES, 6.5), detections=things).save(tmp_path / "r.npz")
+    assert annotate(tmp_path / "r.npz", "-o", tmp_path / "notes", "--table", "jsonl") == 0
+    made = read(tmp_path / "notes" / "r.json")
+    (thing,) = made["things"]
+    assert [e["verb"] for e in thing["objects"]] == verbs
+    assert made["captions"]
+    assert not any("cup" in c["text"] for c in made["captions"]), "who learns finger motions reads these"
+    assert Recording.load(tmp_path / "notes" / "r.npz").detections == things
+    (row,) = [r for r in rows(tmp_path / "notes", ["r"]) if "cup" in r["text"]]
+    assert [e["verb"] for e in json.loads(row["score"])] == verbs
+    assert annotate(tmp_path / "r.npz", "-o", tmp_path / "notes") == 0
+    assert f"r.json: {len(made['captions']) + 1} captions (kept)" in capsys.readouterr().out

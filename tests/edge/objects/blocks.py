@@ -83,10 +83,65 @@ def block_detector(path: Path, layout: str, *, names: str | None = "{0: 'cup', 1
             node("Identity", ["count"], "num_detections")
             shapes["num_detections"] = (TensorProto.FLOAT, [1])
     size = [1, SIDE, SIDE, 3] if tf else [1, 3, SIDE, SIDE]
-    given = helper.make_tensor_value_info("images", TensorProto.UINT8 if tf else TensorProto.FLOAT, size)
-    outputs = [helper.make_tensor_value_info(name, kind_, list(shape_)) for name, (kind_, shape_) in shapes.items()]
-    stored = [numpy_helper.from_array(np.ascontiguousarray(v), k) for k, v in constants.items()]
-    graph = helper.make_graph(nodes, "blocks", [given], outputs, stored)
+    return _written(path, nodes, constants, TensorProto.UINT8 if tf else TensorProto.FLOAT, size, shapes, names)
+
+
+def red_square(x: float, y: float, size: float = 0.10, side: int = 160) -> NDArray[np.uint8]:
+    """A dark picture with a red square whose middle and side are fractions of it."""
+    rgb = np.full((side, side, 3), (20, 40, 40), np.uint8)
+    (left, top), (right, bottom) = ((round((x + d) * side), round((y + d) * side)) for d in (-size / 2, size / 2))
+    rgb[max(top, 0) : bottom, max(left, 0) : right] = (250, 0, 0)
+    return rgb
+
+
+def square_detector(path: Path, size: float = 0.10, side: int = 160) -> Path:
+    """A detector (layout `yolo-end2end`) of the one red square in a picture: a cup at the middle of what is red."""
+    red = np.array([1, -1, 0], np.float32).reshape(1, 3, 1, 1)
+    ys, xs = (g[None, None].astype(np.float32) + 0.5 for g in np.mgrid[0:side, 0:side])
+    half = size * side / 2
+    stored = {
+        "red": red, "xs": xs, "ys": ys, "half": np.array(half, np.float32), "little": np.array(1e-3, np.float32),
+        "area": np.array((2 * half) ** 2, np.float32), "one": np.array([[[1]]], np.float32),
+        "zero": np.zeros((1, 1, 1), np.float32), "as": np.array([1, 1, 1], np.int64),
+    }  # fmt: skip
+    nodes = [
+        helper.make_node("Conv", ["images", "red"], ["raw"]),
+        helper.make_node("Relu", ["raw"], ["reds"]),
+        helper.make_node("ReduceSum", ["reds"], ["sum"], keepdims=0),
+        helper.make_node("Add", ["sum", "little"], ["mass"]),
+        helper.make_node("Div", ["sum", "area"], ["share"]),
+        helper.make_node("Reshape", ["share", "as"], ["seen"]),
+        helper.make_node("Min", ["seen", "one"], ["score"]),
+    ]
+    for name in ("xs", "ys"):
+        nodes += [
+            helper.make_node("Mul", ["reds", name], [f"{name}_red"]),
+            helper.make_node("ReduceSum", [f"{name}_red"], [f"{name}_sum"], keepdims=0),
+            helper.make_node("Div", [f"{name}_sum", "mass"], [f"{name}_mean"]),
+            helper.make_node("Sub", [f"{name}_mean", "half"], [f"{name}_low"]),
+            helper.make_node("Add", [f"{name}_mean", "half"], [f"{name}_high"]),
+            helper.make_node("Reshape", [f"{name}_low", "as"], [f"{name}_from"]),
+            helper.make_node("Reshape", [f"{name}_high", "as"], [f"{name}_to"]),
+        ]
+    row = ["xs_from", "ys_from", "xs_to", "ys_to", "score", "zero"]
+    nodes.append(helper.make_node("Concat", row, ["output0"], axis=2))
+    return _written(path, nodes, stored, TensorProto.FLOAT, [1, 3, side, side], {"output0": (1, [1, 1, 6])})
+
+
+def _written(
+    path: Path,
+    nodes: list[Any],
+    stored: dict[str, NDArray[Any]],
+    kind: int,
+    size: list[int],
+    outputs: dict[str, tuple[int, list[int]]],
+    names: str | None = "{0: 'cup', 1: 'pen'}",
+) -> Path:
+    """The graph of these nodes as a file, names in its metadata."""
+    given = helper.make_tensor_value_info("images", kind, size)
+    told = [helper.make_tensor_value_info(name, kind_, shape) for name, (kind_, shape) in outputs.items()]
+    held = [numpy_helper.from_array(np.ascontiguousarray(v), k) for k, v in stored.items()]
+    graph = helper.make_graph(nodes, "blocks", [given], told, held)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     if names is not None:
         entry: Any = model.metadata_props.add()

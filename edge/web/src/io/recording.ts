@@ -3,7 +3,8 @@ import { type HandFrame, handFrame, type View } from "../core/frame";
 import { SourceError } from "../errors";
 import { type NpyArray, readNpz } from "./npz";
 
-const SCHEMA = 1;
+// 2 = with detections of things, of which this page does not tell
+const SCHEMA = 2;
 
 export interface Recording {
   readonly name: string;
