@@ -99,7 +99,7 @@ def replay(bundle: Bundle, recording: Recording, runtime: str, costs: Costs) -> 
     """Push a recording frame by frame, and note what each push cost."""
     model = open_student(bundle, recording.view, recording.mirrored, runtime)
     rules = RuleRecogniser(bundle.rules, recording.view, recording.mirrored)
-    timed = Timed(model, rules, FallbackSettings(**bundle.student.get("fallback", {})))
+    timed = Timed(model, rules, FallbackSettings.read(bundle.student.get("fallback", {})))
     with Captioner(timed, cutting=bundle.preprocessing) as captioner:
         for i, frame in enumerate(recording.frames()):
             ended, watch = len(timed.captions), Watch()

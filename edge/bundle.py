@@ -235,12 +235,17 @@ def manifest_digest(manifest: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical({k: v for k, v in manifest.items() if k != "digest"})).hexdigest()
 
 
+#: of the fallback: what the digest of the weights leaves out
+_ASIDE = ("temperature", "rules_first")
+
+
 def weights_digest(graphs: Mapping[str, str], student: Mapping[str, Any]) -> str:
-    """sha256 over graphs (file -> sha256) and what describes them, but for how they were trained and for the
-    temperature, which changes nothing that is read or told but how sure a caption calls itself."""
+    """sha256 over graphs (file -> sha256) and what describes them, but for how they were trained, for the
+    temperature (how sure a caption calls itself) and for which sources the rules read first: nothing of what the
+    student reads depends on these."""
     said = {key: value for key, value in student.items() if key != "training"}
     if "fallback" in said:
-        said["fallback"] = {key: value for key, value in said["fallback"].items() if key != "temperature"}
+        said["fallback"] = {key: value for key, value in said["fallback"].items() if key not in _ASIDE}
     return hashlib.sha256(canonical([dict(graphs), said])).hexdigest()
 
 

@@ -86,7 +86,7 @@ def open_recogniser(
     if "fallback" not in bundle.student:
         return model
     try:
-        settings = FallbackSettings(**{k: float(v) for k, v in bundle.student["fallback"].items()})
+        settings = FallbackSettings.read(bundle.student["fallback"])
     except (AttributeError, TypeError, ValueError) as error:
         raise BundleError(
             f"The bundle {bundle.name} says in a way that is not known when to fall back: {error}."

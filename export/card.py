@@ -58,7 +58,7 @@ rules read it too. Every event says whose it is (`source`: `model` or `rules`).
 | --- | --- |
 | hands | MediaPipe's palm and landmark networks, unaltered, obtained by `figop setup` (not in this bundle) |
 | finger events | a causal convolutional encoder at 30 Hz with attribute heads for every finger, `encoder.*` |
-| second opinion | `edge.rules`, `rules.json`: asked below a confidence of {sure}; speak alone {alone} |
+| second opinion | `edge.rules`, `rules.json`: asked below a confidence of {sure}; speak alone {alone}; first {first} |
 | sentences | a small captioner over FiGOP units where it is sure (`units`, `prefill`, `step`), else `edge.narrator` |
 | size | {parameters} parameters, for LiteRT and ONNX; closed vocabulary of {words} words |
 
@@ -89,6 +89,13 @@ _MEASURED = {
 }
 
 
+#: kinds of landmarks that the rules read first -> what the card says
+_FIRST = {
+    (): "nowhere",
+    ("joints", "image"): "where only a headset's joints or only image landmarks are given",
+}
+
+
 def quoted(student: Mapping[str, Any], weights: str, folder: Path = RESULTS) -> dict[str, str]:
     """What the card of figop-base quotes of `student.json` and of the results measured with these weights."""
     training, fallback = student["training"], student["fallback"]
@@ -99,6 +106,7 @@ def quoted(student: Mapping[str, Any], weights: str, folder: Path = RESULTS) -> 
         "minutes": f"{training['seconds'] / 60:.0f}",
         "command": str(training.get("command", "figop train")),
         "sure": f"{float(fallback['sure']):g}",
+        "first": _FIRST[tuple(fallback.get("rules_first", ()))],
         "alone": "never" if trust >= 1 else f"from {trust:g} where the student names nothing",
         "figures": figures(weights, folder),
     }

@@ -12,7 +12,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -129,10 +129,14 @@ def tune(bundle: Bundle, clips: Sequence[Clip], invented: float = INVENTED) -> t
         "phrases": sum(len(phrases) for _, phrases in heard),
         "model_alone": figures(judged(heard, FallbackSettings(0.0, 1.0))),
         "rules_alone": figures(by_rules(heard)),
-        "chosen": asdict(chosen) | figures(judged(heard, chosen)),
-        "tried": [asdict(s) | figures(j) for s, j in tried],
+        "chosen": _tuned(chosen) | figures(judged(heard, chosen)),
+        "tried": [_tuned(s) | figures(j) for s, j in tried],
     }
     return chosen, row
+
+
+def _tuned(settings: FallbackSettings) -> dict[str, float]:
+    return {name: getattr(settings, name) for name in ("sure", "trust", "temperature")}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -155,6 +159,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"{name:12} " + "  ".join(f"{k} {v:.3f}" for k, v in row[name].items()))
         if not args.dry_run:
             about = build.described(folder)
+            first = FallbackSettings.read(about.get("fallback", {})).rules_first
+            chosen = replace(chosen, rules_first=first)
             (folder / "student.json").write_bytes(canonical({**about, "fallback": asdict(chosen)}))
             if args.student is None:
                 build.write(build.base(), folder)

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing as mp
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.errors import FigopError, SinkError
 from edge.hands.backends import open_tracker
@@ -22,7 +24,6 @@ from edge.hands.frame import HandFrame, HandTracker
 from edge.recording import Recording
 from export.sim.camera import film, frame_on, score_json
 from export.sim.clips import SIZE, performed
-from export.sim.perform import Performance
 from export.sim.programs import Program, programs
 from export.sim.render import Look, Renderer
 
@@ -42,7 +43,7 @@ def watched(program: Program) -> Iterator[tuple[Recording, Recording]]:
     truth = film(done, camera)
     tracker = open_tracker("native", mirrored=camera.mirrored)
     try:
-        frames = list(_frames(tracker, renderer, done))
+        frames = list(followed(tracker, renderer.frames(done), done.t_ns.tolist()))
         digest = tracker.appearance_digest
     finally:
         tracker.close()
@@ -50,9 +51,10 @@ def watched(program: Program) -> Iterator[tuple[Recording, Recording]]:
     yield Recording.from_frames(frames, appearance_digest=digest, **about), truth
 
 
-def _frames(tracker: HandTracker, renderer: Renderer, done: Performance) -> Iterator[HandFrame]:
+def followed(tracker: HandTracker, pictures: Iterable[NDArray[Any]], stamps: Iterable[int]) -> Iterator[HandFrame]:
+    """What the tracker sees of pictures at these stamps (ns), with a keyframe's feature every `KEY_S`."""
     last = -1
-    for rgb, stamp in zip(renderer.frames(done), done.t_ns.tolist(), strict=True):
+    for rgb, stamp in zip(pictures, stamps, strict=True):
         key = int(stamp * 1e-9 / KEY_S)
         yield replace(tracker.track(rgb, stamp, appearance=key != last), stages_ms={})
         last = key

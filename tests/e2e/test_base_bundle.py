@@ -54,7 +54,7 @@ def test_the_bundle_is_small_and_says_what_it_is():
     card = BASE.read("MODEL_CARD.md").decode()
     assert "simulator" in card
     assert "MediaPipe" in card
-    assert set(BASE.student["fallback"]) == {"sure", "temperature", "trust"}
+    assert set(BASE.student["fallback"]) == {"rules_first", "sure", "temperature", "trust"}
 
 
 def test_a_bundle_says_who_recognises():

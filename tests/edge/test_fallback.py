@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from edge.fallback import FallbackRecogniser, FallbackSettings, choose, confirmed
+from edge.fallback import FallbackRecogniser, FallbackSettings, choose, confirmed, filled, kind_of
+from edge.hands.frame import HandFrame
 from edge.pipeline import Captioner
 from edge.rules import RuleRecogniser
 from edge.score import FingerEvent
@@ -152,3 +154,55 @@ def test_a_captions_confidence_is_that_of_its_weakest_event_softened():
     assert humble.text == plain.text
     spoken = final(events(Student(sure), replace(SETTINGS, temperature=2.0)))
     assert (spoken.text, spoken.confidence) == ("Own words.", pytest.approx(0.75))
+
+
+def only(made, kind):
+    """The recording as a source of one kind of landmarks gives it."""
+    if kind == "joints":
+        return replace(made, landmarks=np.full_like(made.landmarks, np.nan), image_size=(0, 0))
+    return replace(made, world=np.full_like(made.world, np.nan), wrist=np.full_like(made.wrist, np.nan))
+
+
+FIRST = replace(SETTINGS, rules_first=("joints", "image"))
+
+
+@pytest.mark.parametrize("kind", ["joints", "image"])
+def test_where_one_kind_of_landmarks_is_there_the_rules_speak_first(kind):
+    made = only(recording(CLIP), kind)
+    assert {kind_of(f) for f in made.frames()} == {kind}
+    sure = replace(GRAB, start=0.6, end=1.0, confidence=0.99)
+
+    def told(settings):
+        captioner = Captioner(FallbackRecogniser(Student([sure], acts=(9.0, 9.0)), RuleRecogniser(), settings))
+        said = [e for f in made.frames() for e in captioner.push(f)] + captioner.flush()
+        return [(e.motion, e.source) for c in said if c.type == "caption" and c.final for e in c.score]
+
+    assert sorted(told(FIRST)) == [("curl", "rules"), ("extend", "rules"), ("grab", "model")]
+    assert told(SETTINGS) == [], "the student opened no phrase"
+    other = replace(FIRST, rules_first=("image" if kind == "joints" else "joints",))
+    assert told(other) == []
+
+
+def test_tracked_pictures_stay_the_students():
+    both = FallbackRecogniser(Student([]), RuleRecogniser(), FIRST)
+    for frame in recording(CLIP).frames():
+        both.push(frame)
+        assert both.moved_at() == both.model.moved_at()
+    assert kind_of(HandFrame(0)) == ""
+
+
+def test_the_student_fills_where_the_rules_are_silent():
+    rules = (replace(CURL, fingers=("index",)),)
+    same, later, hand = replace(CURL, fingers=("index", "ring")), CURL.moved(2.0, 2.5), replace(GRAB, hand="right")
+    assert [(e.fingers, e.start) for e in filled(rules, (same, later, hand)) if e.source == "model"] == [
+        (("index", "middle"), 2.0)
+    ], "neither the same finger nor its whole hand is told twice"
+    assert {e.hand for e in filled(rules, (GRAB,))} == {"left", "right"}
+
+
+def test_settings_of_a_bundle():
+    stored = {"sure": 0.8, "trust": 0.7, "rules_first": ["joints", "image"]}
+    assert FallbackSettings.read(stored) == FIRST
+    assert FallbackSettings.read({}) == FallbackSettings()
+    with pytest.raises(ValueError, match="rules_first names 'gloves', which is none of joints, image"):
+        FallbackSettings.read({"rules_first": ["gloves"]})

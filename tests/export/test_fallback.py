@@ -94,7 +94,8 @@ def test_the_command_writes_the_numbers_beside_the_graphs(tmp_path, capsys):
     assert str(tmp_path) not in row["command"]
     assert main([str(clips), "--student", str(folder)]) == 0
     written = json.loads((folder / "student.json").read_text())["fallback"]
-    assert written == {k: row["chosen"][k] for k in ("sure", "trust", "temperature")}
+    chosen = {k: row["chosen"][k] for k in ("sure", "trust", "temperature")}
+    assert written == chosen | {"rules_first": ["joints", "image"]}, "which sources the rules read first is kept"
     assert "export.build figop-base" in capsys.readouterr().out
     assert main([str(tmp_path / "none"), "--student", str(folder)]) == 1
     assert "There is no file" in capsys.readouterr().err

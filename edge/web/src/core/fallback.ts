@@ -1,7 +1,7 @@
 // The student with the rules at its side (edge/fallback.py): a second opinion where it doubts.
 import { softened } from "./confidence";
 import type { Pose } from "./features";
-import type { HandFrame } from "./frame";
+import { type HandFrame, LEFT, present, RIGHT } from "./frame";
 import type { RuleRecogniser } from "./rules";
 import { type FingerEvent, iou, motionOf, order, type Score } from "./score";
 import type { StudentRecogniser } from "./student";
@@ -28,6 +28,18 @@ export interface FallbackSettings {
   readonly trust: number;
   /** Of a caption's confidence; absent = 1. */
   readonly temperature?: number;
+  /** Kinds of landmarks that the rules read first: "joints" (world alone), "image" (image alone). */
+  readonly rules_first?: readonly string[];
+}
+
+/** What landmarks a frame's first hand has: "both", "joints", "image"; "" where there is none. */
+export function kindOf(frame: HandFrame): string {
+  for (const slot of [LEFT, RIGHT]) {
+    if (!present(frame, slot)) continue;
+    const world = isFinite(frame.world[slot * 63]!);
+    return world && isFinite(frame.landmarks[slot * 63]!) ? "both" : world ? "joints" : "image";
+  }
+  return "";
 }
 
 /** What is told of a phrase, given both readings of it; every event says whose it is. */
@@ -49,10 +61,25 @@ function confirmed(event: FingerEvent, rules: Score): FingerEvent | null {
   return { ...event, fingers, source: "rules" };
 }
 
+/** The rules' events, and the student's where they read nothing of these fingers; every event says whose it is. */
+export function filled(rules: Score, model: Score): Score {
+  const free = model.filter((e) => !rules.some((r) => meet(e, r)));
+  return order([
+    ...rules.map((r): FingerEvent => ({ ...r, source: "rules" })), ...free.map((e): FingerEvent => ({ ...e, source: "model" })),
+  ]);
+}
+
+/** Whether two events are of the same fingers, or of the whole hand, at the same time. */
+function meet(a: FingerEvent, b: FingerEvent): boolean {
+  const parts = !a.fingers.length || !b.fingers.length || a.fingers.some((f) => b.fingers.includes(f));
+  return a.hand === b.hand && parts && Math.min(a.end, b.end) > Math.max(a.start, b.start);
+}
+
 /** Student and rules over one stream, as one recogniser. */
 export class FallbackRecogniser implements Recogniser {
   readonly source = "model";
   private own = false;
+  private first = false;
 
   constructor(readonly model: StudentRecogniser, readonly rules: RuleRecogniser, readonly settings: FallbackSettings) {}
 
@@ -61,15 +88,22 @@ export class FallbackRecogniser implements Recogniser {
   }
 
   push(frame: HandFrame): Promise<[Pose | null, Pose | null]> {
+    const kind = kindOf(frame);
+    if (kind) this.first = !!this.settings.rules_first?.includes(kind);
     return this.model.push(frame, this.rules.read(frame));
   }
 
   movedAt(): number {
-    return this.model.movedAt();
+    const moved = this.model.movedAt();
+    return this.first ? Math.max(moved, this.rules.movedAt()) : moved;
   }
 
   score(final: boolean): Score {
     const own = this.model.score(final);
+    if (this.first) {
+      this.own = false;
+      return filled(this.rules.score(final), own);
+    }
     const asked = !own.length || own.some((e) => e.confidence < this.settings.sure);
     // at the end of a phrase the rules close what is under way and remember what lies on the thumb
     const other = final || asked ? this.rules.score(final) : [];
@@ -93,6 +127,6 @@ export class FallbackRecogniser implements Recogniser {
   reset(): void {
     this.model.reset();
     this.rules.reset();
-    this.own = false;
+    this.own = this.first = false;
   }
 }
