@@ -1,7 +1,7 @@
 """The studies of the papers' mechanisms: `python -m export.mechanisms.cli [STUDY...]`.
 
 Each arm of a study is trained on the same clips for the same number of steps and judged on the same phrases; what an
-arm gave is kept in DIR, so that a broken run goes on. Studies: fusion, units, decoding, adapters, distillation.
+arm gave is kept in DIR, so that a broken run goes on.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from edge.recording import Recording
 from edge.wording import WORDINGS, Wording, greedy
 from export.data.pairs import clip_length, pairs, score_of, ticks_of
 from export.mechanisms import encoders as enc
+from export.mechanisms.holding import Answers, answers
+from export.mechanisms.holding import gain as answered
 from export.mechanisms.material import (
     SECONDS,
     TEST_SEED,
@@ -48,7 +50,7 @@ from export.models.units import UnitConfig
 from export.sim.programs import programs
 from export.sim.simulated import seen
 
-STUDIES = ("adapters", "distillation", "fusion", "units", "decoding")
+STUDIES = ("adapters", "distillation", "fusion", "units", "decoding", "holding")
 #: hands of the encoder's studies and clips of the captioner's that the simulator makes; programs that judge
 HANDS, SIMULATED, JUDGED = 2400, 1600, 200
 #: every fusion by name, and the seeds of those whose comparison is the papers' claim
@@ -70,6 +72,8 @@ DECODINGS = {
     "greedy, motion tokens alone": Wording(("motion",), greedy),
     "greedy, keyframe tokens alone": Wording(("key",), greedy),
 }
+#: share of phrases of hands that take a thing, or nothing, in the study that asks which
+THINGS = 0.4
 #: of the run that decodings are compared with: motion alone, keyframes alone
 PATHS = (0.25, 0.25)
 
@@ -83,12 +87,15 @@ class Study:
 
     Args:
         judge: pairs of folders or one folder each of tracked clips that no training saw.
+        things: folder with the twins of both sides (`python -m export.sim.taking --twins`).
     """
 
     def __init__(
-        self, home: Path, checkpoint: Path, tracked: Path, judge: Sequence[Path], steps: int, encoder_steps: int
-    ) -> None:
+        self, home: Path, checkpoint: Path, tracked: Path, judge: Sequence[Path], things: Path, steps: int,
+        encoder_steps: int,
+    ) -> None:  # fmt: skip
         self.home, self.checkpoint, self.tracked, self.judge = home, checkpoint, tracked, judge
+        self.things = things
         self.steps, self.encoder_steps = steps, encoder_steps
         home.mkdir(parents=True, exist_ok=True)
         torch.set_num_threads(1)
@@ -114,11 +121,12 @@ class Study:
             keep(path, encoded(student.encoder, rows()))
         return kept(path)
 
-    def training(self) -> list[Encoded]:
-        return [
+    def training(self, things: bool = False) -> list[Encoded]:
+        out = [
             self.clips("tracked", lambda: tracked_rows(self.tracked)),
             self.clips("simulated", lambda: simulated_rows(SIMULATED)),
         ]
+        return [*out, self.clips("things", lambda: tracked_rows(self.things / "taking-train"))] if things else out
 
     def judged(self) -> dict[str, Encoded]:
         return {
@@ -192,7 +200,7 @@ class Study:
         path = self.home / f"{_slug(name)}.pt"
         if not path.exists():
             begin, _ = Student.load(self.checkpoint)
-            student = train(self.training(), recipe, begin=begin, log=lambda step, loss: print(
+            student = train(self.training(recipe.things > 0), recipe, begin=begin, log=lambda step, loss: print(
                 f"{name}: step {step} of {recipe.steps}, loss {loss:.2f}", flush=True))  # fmt: skip
             torch.save(student.state_dict(), path)
         student = student_for(recipe)
@@ -221,6 +229,25 @@ class Study:
             for other in HEADLINE[:2]:
                 out[f"projector over {other}, {part}"] = gain(joined("projector"), joined(other))
         return out
+
+    def holding(self) -> dict[str, Any]:
+        """Phrases whose answer needs the picture, by every way to fuse; and what else the same captioners tell."""
+        found = self.clips("judged-things", lambda: judged_rows(pairs(self.things / "taking-test")))
+        asked = phrases_of(found)
+        rows: dict[str, Any] = {}
+        said: dict[str, list[Answers]] = {name: [] for name in HEADLINE}
+        for name in HEADLINE:
+            for seed in SEEDS:
+                recipe = Recipe(UnitConfig(**FUSION[name][0]), steps=self.steps, seed=seed, things=THINGS)
+                row = self.told(f"holding {name} {seed}", recipe)
+                lines = speak(self.trained(f"holding {name} {seed}", recipe), found, asked, recipe)
+                said[name].append(answers(lines))
+                rows[f"{name}, seed {seed}"] = row | {
+                    "things": tally(lines).figures() | said[name][-1].figures(),
+                }
+        for other in HEADLINE[:2]:
+            rows[f"projector over {other}"] = answered(said["projector"], said[other])
+        return rows
 
     def decoding(self) -> dict[str, Any]:
         """How words are chosen from two conditionals of one captioner that was trained with path dropout."""
@@ -350,12 +377,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--tracked", type=Path, default=Path("out/tracked-train"), help="tracked clips to train on")
     parser.add_argument("--judge", type=Path, nargs="+", default=[Path("out/tracked-dev"), Path("out/tracked")])
+    parser.add_argument("--things", type=Path, default=Path("out"), help="folder of taking-train and taking-test")
     parser.add_argument("--steps", type=int, default=250, help="of every captioner (%(default)s)")
     parser.add_argument("--encoder-steps", type=int, default=300, help="of every encoder (%(default)s)")
     parser.add_argument("-o", "--output", type=Path, default=Path("results/mechanisms.json"))
     parser.add_argument("--plot", type=Path, help="draw accuracy against cost")
     args = parser.parse_args(argv)
-    study = Study(args.out, args.checkpoint, args.tracked, args.judge, args.steps, args.encoder_steps)
+    study = Study(args.out, args.checkpoint, args.tracked, args.judge, args.things, args.steps, args.encoder_steps)
     try:
         said = {name: getattr(study, name)() for name in args.studies or STUDIES}
         if "fusion" in said:

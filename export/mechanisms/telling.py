@@ -36,7 +36,8 @@ class Recipe:
         units: fusion, length and keyframes of a unit. apart: palm lengths (mean over the joints) that open a new unit
             before its ticks are over, after M-ACM's sampling of keyframes by pose distance; 0 = regular.
         simulated: share of the phrases that come from clips without keyframes. blind: share of the others whose
-            keyframes are hidden. paths: shares of phrases that see motion tokens alone, and keyframe tokens alone.
+            keyframes are hidden. things: share of all phrases that are of hands that take a thing or nothing.
+        paths: shares of phrases that see motion tokens alone, and keyframe tokens alone.
     """
 
     units: UnitConfig = field(default_factory=UnitConfig)
@@ -47,6 +48,7 @@ class Recipe:
     seed: int = 0
     simulated: float = 0.5
     blind: float = 0.3
+    things: float = 0.0
     paths: tuple[float, float] = (0.0, 0.0)
 
 
@@ -144,21 +146,21 @@ def path_masks(c: UnitConfig, units: int) -> tuple[Tensor, Tensor]:
 
 
 def _batches(clips: Sequence[Encoded], r: Recipe) -> Iterator[tuple[Memory, Tensor]]:
-    """Training phrases: clips[0] tracked, clips[1] simulated."""
+    """Training phrases: clips[0] tracked, clips[1] simulated, clips[2] with things, where the recipe asks for them."""
     rng = np.random.default_rng((r.seed, 5))
     while True:
         rows: list[tuple[int, int, int, int]] = []
         sees: list[bool] = []
         texts: list[list[int]] = []
         while len(rows) < r.batch:
-            s = int(rng.random() < r.simulated)
+            s = 2 if r.things and rng.random() < r.things else int(rng.random() < r.simulated)
             c = int(rng.integers(len(clips[s])))
             w = window(clips[s], c, rng)
             ids = ids_of(w.text) if w else []
             if w is None or len(ids) > LONGEST:
                 continue
             rows.append((s, c, w.first, w.last))
-            sees.append(s == 0 and rng.random() >= r.blind)
+            sees.append(s != 1 and rng.random() >= r.blind)
             texts.append(ids)
         tokens = np.full((r.batch, max(map(len, texts)) + 1), END)
         for i, ids in enumerate(texts):
@@ -338,7 +340,8 @@ class Tally:
         return row
 
 
-def _understood(text: str) -> Score:
+def understood(text: str) -> Score:
+    """The score that a text tells; nothing where it is no sentence of figop's."""
     try:
         return parse(text) if text else ()
     except ScoreError:
@@ -349,14 +352,14 @@ def tally(lines: Sequence[Told]) -> Tally:
     """Counts by phrase; times play no part, for the phrase's are given."""
     rows = []
     for line in lines:
-        truth, said = tuples(line.phrase.score), tuples(_understood(line.text))
+        truth, said = tuples(line.phrase.score), tuples(understood(line.text))
         both = truth & said
         hidden: Counter[Tuple] = Counter()
         for e in line.phrase.score:
             for finger in e.fingers:
                 if (e.hand, finger, e.start) in line.phrase.hidden:
                     hidden[e.hand, finger, e.motion] += 1
-        contacts = [Counter(_contact(p, e) for p, e in expand(s)) for s in (line.phrase.score, _understood(line.text))]
+        contacts = [Counter(_contact(p, e) for p, e in expand(s)) for s in (line.phrase.score, understood(line.text))]
         rows.append((
             truth.total(), said.total(), both.total(), hidden.total(), (hidden & said).total(),
             min((contacts[0] & contacts[1]).total(), both.total()),

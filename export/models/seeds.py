@@ -1,7 +1,8 @@
 """The headline with its spread over seeds: `python -m export.models.seeds`.
 
 The last stage of training (`figop train --from CHECKPOINT`) is run once a seed, and each student goes the whole way to
-a bundle: release, calibration, fallback. All are judged on the same clips, beside the shipped one. What is there already is kept, so a broken run goes on.
+a bundle: release, calibration, fallback. All are judged on the same clips, beside the shipped one. What is there
+already is kept, so a broken run goes on.
 """
 
 from __future__ import annotations
