@@ -30,6 +30,7 @@ from export.judge.judge import ALONE, Line, judge
 from export.judge.match import ATTRIBUTES, Counts, match_events
 from export.judge.opinions import add_second_opinions, open_llm, second_opinions, show_second_opinions
 from export.judge.tasks import line as check_list_line
+from export.judge.versus import counts_row, read, versus
 
 RESULT_SCHEMA = 1
 WORDING = {"language": "en", "style": "descriptive", "detail": "normal"}
@@ -57,6 +58,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
                           "folder with the true scores of all, by name")  # fmt: skip
     captions.add_argument("--second-truth", type=Path, metavar="DIR", help="with a folder of truths: those of another "
                           "reader; the figures then say how far the two agree")  # fmt: skip
+    captions.add_argument("--against", type=Path, metavar="FILE", help="figures of another bundle on the same clips "
+                          "(written by -o): tell the F1 gained over it, clips drawn in pairs")  # fmt: skip
     captions.add_argument(
         "--captions-from", type=Path, metavar="EVENTS", help="judge these events (JSON lines) instead"
     )
@@ -91,9 +94,10 @@ def run_captions(args: argparse.Namespace, *, open_speaker: OpenSpeaker | None =
     load(args.language)
     llm = open_llm(args)
     clips = find_clips(args.paths, truth=args.truth, limit=args.limit)
+    other = read(args.against) if args.against else None
     agreement = _agreement(args, clips)
     report, results = _given(args, clips) if args.captions_from else _judged(args, clips, open_speaker)
-    report |= agreement
+    report |= agreement | ({"against": versus(results, other)} if other else {})
     whole = second_opinions(args, results, report, llm)
     if args.output:
         _write(args.output, report)
@@ -199,7 +203,7 @@ def _report(args: argparse.Namespace, clips: list[Clip], sources: dict[str, Any]
 def _command(args: argparse.Namespace) -> str:
     """The command again, with paths as seen from the working folder: results name no machine."""
     words = ["figop", "eval", "captions", *(shown(p) for p in args.paths), "--from", args.source]
-    for name in ("truth", "second_truth", "captions_from"):
+    for name in ("truth", "second_truth", "captions_from", "against"):
         if getattr(args, name):
             words += [f"--{name.replace('_', '-')}", shown(getattr(args, name))]
     if args.bundle != "figop-base":
@@ -223,6 +227,7 @@ def _per_clip(result: Result) -> dict[str, Any]:
     for source, judged in result.judgements.items():
         out[source] = {
             "f1": round(judged.f1, 4),
+            "counts": counts_row(judged.counts),
             "hand_judge": round(judged.mean_hand_judge, 3),
             "captions": [[round(c.start, 3), round(c.end, 3), c.text, _told(c)] for c in result.texts[source]],
         }
@@ -300,6 +305,10 @@ def _show(report: dict[str, Any]) -> None:
             f"The two readers of {agree['clips']} clips agree with F1 {agree['f1']:.3f} "
             f"({agree['matched']} of {agree['first']} and {agree['second']} tuples)"
         )
+    for source, row in report.get("against", {}).items():
+        if source in SOURCES:
+            span = f" ({row['interval_95'][0]:+.3f} to {row['interval_95'][1]:+.3f})" if "interval_95" in row else ""
+            console.print(f"{SOURCES[source]}: F1 {row['f1_gain']:+.3f}{span} over {report['against']['bundle']}")
     sources = [s for s in report["sources"] if s != "floor"]
     motions = sorted({m for s in sources for m in report["sources"][s]["motions"]})
     console.print("F1 by motion (matched / true, said)")

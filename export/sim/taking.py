@@ -3,8 +3,8 @@
 The other hand, and the wrist of the holding one, do what programs do (`export.sim.programs`). A hand that takes closes
 its fingers on a thing that hangs before it; its twin does the same around nothing, with the same landmarks: then only
 the picture tells "grabs the object" from "closes into a fist". Clips are written as `export.sim.clips` writes them
-(NNNN.webm, NNNN.npz with exact landmarks and true score), so that `figop eval captions DIR` judges them; with
-`--twins SIDE` as `export.sim.tracked` writes them, for the study of what keyframes bring (`export.mechanisms`).
+(taking-NNNN.webm, taking-NNNN.npz with exact landmarks and true score), so that `figop eval captions DIR` judges them;
+with `--twins SIDE` as `export.sim.tracked` writes them, for the study of what keyframes bring (`export.mechanisms`).
 """
 
 from __future__ import annotations
@@ -227,11 +227,11 @@ def make(folder: Path, count: int, *, job: int = 0, jobs: int = 1) -> int:
     _begin(folder, "test", SEED, made)
     fresh = 0
     for i, one in enumerate(made):
-        truth = folder / f"{i:04d}.npz"
+        truth = folder / f"taking-{i:04d}.npz"  # beside other test clips' tracks in one cache
         if i % jobs == job and not truth.exists():
-            make_clip(one, folder / f"{i:04d}.webm", truth)
+            make_clip(one, truth.with_suffix(".webm"), truth)
             fresh += 1
-            print(f"{truth.name}: {len(list(folder.glob('????.npz')))} of {count}", flush=True)
+            print(f"{truth.name}: {len(list(folder.glob('taking-*.npz')))} of {count}", flush=True)
     return fresh
 
 

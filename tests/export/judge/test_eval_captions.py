@@ -205,6 +205,20 @@ def test_a_folder_gives_every_clip_once(tmp_path: Path, capsys: pytest.CaptureFi
     assert len(find_clips([tmp_path], limit=1)) == 1
 
 
+def test_another_run_of_the_same_clips_is_compared_in_pairs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a", "b", "c"):
+        recording().save(tmp_path / f"{name}.npz")
+    before, out = tmp_path / "before.json", tmp_path / "after.json"
+    assert evaluate(tmp_path, "-o", before, text="The right hand waves.") == 0
+    assert evaluate(tmp_path, "--against", before, "-o", out) == 0
+    assert "F1 +1.000 (+1.000 to +1.000) over figop-base" in capsys.readouterr().out
+    row = json.loads(out.read_text())
+    assert row["against"]["oracle"] == {"clips": 3, "f1_gain": 1.0, "interval_95": [1.0, 1.0]}
+    assert f"--against {before.name}" in row["command"]
+    with pytest.raises(ClipError, match="these are 1, the other run had 3"):
+        evaluate(tmp_path / "a.npz", "--against", before)
+
+
 def test_json_truth_beside_a_video(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shown = video(tmp_path / "clip.avi")
     truth = {"view": "egocentric", "score": [e.to_dict() for e in SCORE]}

@@ -111,9 +111,9 @@ def test_the_command_writes_clips_and_goes_on(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(taking, "takings", lambda *a, **k: iter(short))
     assert main(["-o", str(tmp_path), "--count", "2"]) == 0
     assert "2 clips made; next: figop eval captions" in capsys.readouterr().out
-    made = Recording.load(tmp_path / "0001.npz")
+    made = Recording.load(tmp_path / "taking-0001.npz")
     assert score_of(made) == tuple(e.moved(round(e.start, 3), round(e.end, 3)) for e in short[1].program.score)
-    assert (tmp_path / "0001.webm").stat().st_size > 1000
+    assert (tmp_path / "taking-0001.webm").stat().st_size > 1000
     assert main(["-o", str(tmp_path), "--count", "2"]) == 0
     assert "0 clips made" in capsys.readouterr().out
     (tmp_path / "file").write_text("")
