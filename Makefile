@@ -113,9 +113,15 @@ HAND_VIDEO ?= ../shared/data/dex_retargeting_hand_video/human_hand_video.mp4
 .PHONY: results
 results: networks $(RUNTIME) ## measure every figure in results/ anew (an hour; leave the machine alone meanwhile)
 	@$(IN_TEST) python -m export.sim.clips -o out/test-clips --count 64
-	@$(IN_TEST) figop eval captions out/test-clips --cache out/tracked --jobs 2 -o results/captions_rendered.json
 	@$(IN_TEST) figop eval captions out/test-clips --bundle figop-rules --cache out/tracked --jobs 2 \
 		-o results/captions_rendered_rules.json
+	@$(IN_TEST) figop eval captions out/test-clips --cache out/tracked --jobs 2 \
+		--against results/captions_rendered_rules.json -o results/captions_rendered.json
+	@$(IN_TEST) python -m export.sim.taking -o out/test-held
+	@$(IN_TEST) figop eval captions out/test-clips out/test-held --bundle figop-rules --cache out/tracked --jobs 2 \
+		-o results/captions_rendered_all_rules.json
+	@$(IN_TEST) figop eval captions out/test-clips out/test-held --cache out/tracked --jobs 2 \
+		--against results/captions_rendered_all_rules.json -o results/captions_rendered_all.json
 	@$(IN_TEST) figop setup --variant lite
 	@$(IN_TEST) figop eval captions out/test-clips --from pixels --cache out/tracked --tracker native-lite --jobs 2 \
 		-o results/captions_rendered_lite.json
@@ -123,8 +129,9 @@ results: networks $(RUNTIME) ## measure every figure in results/ anew (an hour; 
 		--cache out/tracked --without $$lacks -o results/captions_rendered_without_$${lacks%% *}.json; done
 	@$(IN_TEST) python -m export.sim.simulated -o out/simulated --count 150
 	@$(IN_TEST) python -m export.sim.simulated -o out/simulated-exact --count 150 --exact
-	@$(IN_TEST) figop eval captions out/simulated -o results/captions_simulated.json
 	@$(IN_TEST) figop eval captions out/simulated --bundle figop-rules -o results/captions_simulated_rules.json
+	@$(IN_TEST) figop eval captions out/simulated --against results/captions_simulated_rules.json \
+		-o results/captions_simulated.json
 	@$(IN_TEST) figop eval captions out/simulated-exact -o results/captions_simulated_exact.json
 	@$(IN_TEST) figop bench student tests/golden/*.npz -o results/student_cost.json
 	@$(IN_TEST) python -m export.sim.entering -o out/entering --count 20
@@ -142,12 +149,13 @@ REAL_DATA ?= ../shared/data
 .PHONY: results-real-landmarks
 results-real-landmarks: networks ## caption the real landmark sets that serve for tests alone (a minute)
 	@$(IN_TEST) python -m export.data.real $(REAL_DATA) -o out/real
-	@for set in leap streams; do for bundle in base rules; do for reading in "" _second; do \
-		end="$${reading}"; if [ $$bundle = rules ]; then end="$${reading}_rules"; fi; \
+	@for set in leap streams; do for bundle in rules base; do for reading in "" _second; do \
+		end="$${reading}"; against="--against results/captions_real_$$set$${end}_rules.json"; \
+		if [ $$bundle = rules ]; then end="$${reading}_rules"; against=""; fi; \
 		truth="tests/reference/$$set"; other="$$truth.second"; \
 		if [ -n "$$reading" ]; then other="$$truth"; truth="$$truth.second"; fi; \
 		$(IN_TEST) figop eval captions out/real/$$set --truth $$truth --second-truth $$other \
-			--bundle figop-$$bundle -o results/captions_real_$$set$$end.json || exit 1; \
+			--bundle figop-$$bundle $$against -o results/captions_real_$$set$$end.json || exit 1; \
 	done; done; done
 
 .PHONY: results-real
