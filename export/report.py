@@ -11,6 +11,7 @@ from typing import Any
 
 from export.fallback import INVENTED as INVENTED_BAR
 from export.formats.hand_captions import measured
+from export.judge import page as judged
 from export.judge.delays import DELAY_BAR_S
 from export.mechanisms.page import lines
 
@@ -41,6 +42,7 @@ _CAPTIONED = {
     "captions_simulated": "simulated test programs, as the fitted tracker sees them",
     "captions_simulated_exact": "simulated test programs, exact landmarks",
     "captions_rendered": "rendered test programs",
+    "captions_rendered_all": "rendered test programs and hands with things",
     "captions_rendered_lite": "rendered test programs, lite hand networks (`--tracker native-lite`)",
     "captions_rendered_without_image": "rendered test programs without image landmarks",
     "captions_rendered_without_world": "rendered test programs without world landmarks and wrist",
@@ -91,6 +93,8 @@ def captions(folder: Path) -> list[str]:
                     f"{label.capitalize()}: **{found['right']} of {found['tasks']}** named motions right "
                     f"(missed: {missed}), {len(found['invented_in_rests'])} invented in {found['rests']} rests.",
                 ]
+    rivals = judged.rivals({label: load(name, folder) for name, label in _CAPTIONED.items()})
+    out += ["", *rivals] if rivals else []
     for name, label in _CAPTIONED.items():
         if agree := (load(name, folder) or {}).get("readers_agree"):
             if name.endswith("_second"):
@@ -166,6 +170,11 @@ def student(folder: Path) -> list[str]:
     return out
 
 
+def spread(folder: Path) -> list[str]:
+    """What another seed of training would have given."""
+    return judged.seeds(load("seeds", folder))
+
+
 def trackers(folder: Path) -> list[str]:
     """The native tracker against MediaPipe, by number of hands allowed."""
     out = [
@@ -209,6 +218,7 @@ def _caption_bars(folder: Path) -> Iterator[tuple[str, str, bool]]:
             f"simulated test programs: caption F1 >= {SIMULATED_BAR}",
             row["f1"] >= SIMULATED_BAR,
         )
+    yield from judged.bars(load("captions_simulated", folder), load("captions_rendered_all", folder))
     for name in ("captions_real_leap", "captions_real_streams"):
         if real := load(name, folder):
             f1, rules = real["sources"]["oracle"]["f1"], load(f"{name}_rules", folder)
@@ -593,6 +603,7 @@ def page(folder: Path = RESULTS) -> str:
         ("Captions by figop-base (student, with rules at its side) and figop-rules (rules alone)", captions(folder)),
         ("From the end of a motion to its final caption, in the source's time", delays(folder)),
         ("The student", student(folder)),
+        ("The student over seeds", spread(folder)),
         ("The papers' mechanisms", mechanisms(folder)),
         ("Hand tracker against MediaPipe, paired on one core", trackers(folder)),
         ("Hands and things", objects(folder)),

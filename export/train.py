@@ -1,8 +1,9 @@
-"""`figop train`: one command trains the student again; seeded, resumable to the step."""
+"""`figop train`: one command trains the student again, or fine-tunes it on captioned clips; resumable to the step."""
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from edge.bundle import Bundle
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
         import torch
     except ImportError as error:
         raise RuntimeUnavailable("Training needs torch: run `pip install 'figop[train]'`.") from error
-    from export.data.feed import FeedSettings
+    from export.data.feed import FeedSettings, tables
     from export.data.scenes import draw_people
     from export.models.trainer import TrainSettings, train
 
@@ -49,10 +50,9 @@ def run(args: argparse.Namespace) -> int:
         draw_people, rows=args.batch, size=round(0.75 * args.batch), seed=args.seed, paraphrases=args.paraphrases,
         tracked=args.tracked,
     )  # fmt: skip
-    if args.tracked:
-        from export.data.tracked import table
-
-        table(args.tracked, feed.seconds)  # once, before the workers want it
+    if args.data:
+        feed = replace(feed, data=captioned(args.data, args.out, feed.seconds))
+    tables(feed)  # once, before the workers want them
     start = beginning(args.start_from, args.out) if args.start_from else None
     path, step = train(settings, feed, args.out, start_from=start)
     print(f"{path}: {step} of {args.steps} steps, curves in {path.with_name('curves.png')}")
@@ -60,6 +60,18 @@ def run(args: argparse.Namespace) -> int:
         "The same command goes on from here." if step < args.steps else f"python -m export.models.release {path} FOLDER"
     )
     return 0
+
+
+def captioned(data: Path, out: Path, seconds: float) -> Path:
+    """The folder of clips that a captioned set gives. Raises SourceError where it gives none."""
+    from export.data.captioned import load_captioned
+    from export.data.lessons import lessons
+
+    found = load_captioned(data)
+    print(found.summary())
+    made = lessons(found, out, seconds)
+    print(made.summary())
+    return made.folder
 
 
 def beginning(named: str, out: Path) -> Path:

@@ -14,12 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.captioner import END, UNITS
-from export.data.tracked import Table, table
+from export.data.tracked import APPEARANCE, Joined, Table, table
 from export.data.windows import draw, ids_of
 from export.sim.batch import Clips, Scene, Streamer
-
-#: width of the full landmark network's shared feature
-APPEARANCE = 1152
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,8 +48,9 @@ class TrainBatch:
 class FeedSettings:
     """programs: draws scenes. rows: hands of a batch, always so many: kernels are built once. size: clips drawn for
     them. paraphrases: share of captions in other words. longest: tokens. most: ticks of a window at most.
-    tracked: folder of tracked clips (`export.sim.tracked`), `real` = their share of the clips; blind = share of their
-    keyframe features that are hidden, so that the captioner can do without."""
+    tracked: folder of tracked clips (`export.sim.tracked`); data: of captioned ones (`export.data.lessons`), half of
+    both; `real` = their share of the clips; blind = share of their keyframe features that are hidden, so that the
+    captioner can do without."""
 
     programs: Callable[[np.random.Generator], Scene]
     rows: int = 64
@@ -63,6 +61,7 @@ class FeedSettings:
     longest: int = 80
     most: int = 180
     tracked: Path | None = None
+    data: Path | None = None
     real: float = 0.5
     blind: float = 0.4
 
@@ -75,7 +74,7 @@ def _mixed(a: Clips, b: Clips, order: NDArray[np.intp]) -> Clips:
     return Clips(**arrays, scores=[scores[i] for i in order])
 
 
-def make(streamer: Streamer, settings: FeedSettings, number: int, known: Table | None = None) -> TrainBatch:
+def make(streamer: Streamer, settings: FeedSettings, number: int, known: Table | Joined | None = None) -> TrainBatch:
     """Batch `number`; known: the tracked clips of `settings.tracked`."""
     clips = streamer.batch(number)
     rng = np.random.default_rng((settings.seed, number, 1))
@@ -130,11 +129,18 @@ def make(streamer: Streamer, settings: FeedSettings, number: int, known: Table |
     )
 
 
+def tables(settings: FeedSettings) -> Table | Joined | None:
+    """The clips that settings name besides the simulator's; made where they are not yet. Raises SourceError."""
+    found = [table(folder, settings.seconds, every=folder == settings.data)
+             for folder in (settings.tracked, settings.data) if folder]  # fmt: skip
+    return Joined(*found) if len(found) > 1 else found[0] if found else None
+
+
 def _work(settings: FeedSettings, start: int, step: int, queue: mp.Queue[TrainBatch]) -> None:
-    share = settings.real if settings.tracked else 0.0
+    known = tables(settings)
+    share = settings.real if known is not None else 0.0
     size = max(round(settings.size * (1 - share)), 1)
     streamer = Streamer(settings.programs, size=size, seconds=settings.seconds, seed=settings.seed)
-    known = table(settings.tracked, settings.seconds) if settings.tracked else None
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the trainer's, which closes its workers
     number, parent = start, os.getppid()
     while True:

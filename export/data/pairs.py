@@ -143,11 +143,12 @@ VARIANTS = (
 )
 
 
-def variants(recording: Recording, length: int) -> Iterator[Ticks]:
-    """The clip and its mirror image at several paces and rolls; without those whose score training may not see."""
+def variants(recording: Recording, length: int, *, every: bool = False) -> Iterator[Ticks]:
+    """The clip and its mirror image at several paces and rolls; without those whose score training may not see, unless
+    `every` is asked for."""
     for factor, turned, roll in VARIANTS:
         one = mirror(recording) if turned else recording
-        if split_of_score(score_of(one)) == "train":
+        if every or split_of_score(score_of(one)) == "train":
             yield ticks_of(rolled(paced(one, factor), roll), length)
 
 

@@ -21,6 +21,8 @@ from export.sim.batch import Clips
 
 #: keyframes kept of a clip
 KEYS = 24
+#: width of the full landmark network's shared feature
+APPEARANCE = 1152
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,23 +60,68 @@ class Table:
         return out, known
 
 
-def table(folder: Path, seconds: float = 5.0) -> Table:
-    """The table of a folder of tracked clips, made where it is missing or of other clips. Raises SourceError."""
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Two tables as one; the rows of the second are repeated until they are as many as the first's."""
+
+    first: Table
+    second: Table
+
+    @property
+    def appearance(self) -> NDArray[np.float16]:
+        """Of the first: for its width."""
+        return self.first.appearance
+
+    def _times(self) -> int:
+        return -(-len(self.first) // len(self.second))
+
+    def __len__(self) -> int:
+        return len(self.first) + self._times() * len(self.second)
+
+    def clips(self, rows: NDArray[np.intp]) -> Clips:
+        """Some clips as a batch."""
+        own = rows < len(self.first)
+        a, b = self.first.clips(rows[own]), self.second.clips((rows[~own] - len(self.first)) % len(self.second))
+        back = np.argsort(np.r_[np.flatnonzero(own), np.flatnonzero(~own)], kind="stable")
+        names = ("features", "targets", "present", "moving")
+        arrays = {n: np.concatenate([getattr(a, n), getattr(b, n)])[back] for n in names}
+        scores = [*a.scores, *b.scores]
+        return Clips(**arrays, scores=[scores[i] for i in back])
+
+    def seen(self, row: int, first: int, last: int) -> tuple[NDArray[np.float16], NDArray[np.bool_]]:
+        """Keyframe features of a clip's window, as `Table.seen` gives them."""
+        if row < len(self.first):
+            return self.first.seen(row, first, last)
+        return self.second.seen((row - len(self.first)) % len(self.second), first, last)
+
+
+def _files(folder: Path) -> list[Path]:
+    """Tracked clips that are whole: those with their truth beside them, or all where no clip has one."""
+    if list(folder.glob("*.truth.npz")):
+        return [a for a, _ in pairs(folder)]
+    return sorted(folder.glob("*.npz")) or [a for a, _ in pairs(folder)]
+
+
+def table(folder: Path, seconds: float = 5.0, *, every: bool = False) -> Table:
+    """The table of a folder of tracked clips, made where it is missing or of other clips. Raises SourceError.
+
+    every: also clips whose score is kept for testing: of people's own recordings none is thrown away.
+    """
     from rich.progress import track
 
-    files, home = pairs(folder), folder / "ticks"
+    files, home = _files(folder), folder / "ticks"
     length = clip_length(seconds)
-    about = {"files": [a.name for a, _ in files], "width": WIDTH, "ticks": length, "variants": [*map(list, VARIANTS)]}
+    about = {"files": [a.name for a in files], "width": WIDTH, "ticks": length, "variants": [*map(list, VARIANTS)]}
     note = home / "table.json"
     if not note.exists() or json.loads(note.read_text())["about"] != about:
         home.mkdir(exist_ok=True)
         note.unlink(missing_ok=True)
         scores: list[Any] = []
         arrays: dict[str, NDArray[Any]] = {}
-        for path, _ in track(files, description="tracked clips"):
-            for one in variants(Recording.load(path), length):
+        for path in track(files, description="tracked clips"):
+            for one in variants(Recording.load(path), length, every=every):
                 if not arrays:
-                    arrays = _empty(home, len(files) * len(VARIANTS), length, one.appearance.shape[-1])
+                    arrays = _empty(home, len(files) * len(VARIANTS), length, one.appearance.shape[-1] or APPEARANCE)
                 _put(arrays, len(scores), one)
                 scores.append([e.to_dict() for e in one.score])
         for a in arrays.values():
@@ -103,5 +150,6 @@ def _put(arrays: dict[str, NDArray[Any]], row: int, one: Ticks) -> None:
         arrays[name][row] = getattr(one, name)
     n = min(len(one.keys), KEYS)
     arrays["keys"][row] = -1
-    arrays["keys"][row, :n] = one.keys[:n]
-    arrays["appearance"][row, :n] = one.appearance[:n]
+    if n:
+        arrays["keys"][row, :n] = one.keys[:n]
+        arrays["appearance"][row, :n] = one.appearance[:n]

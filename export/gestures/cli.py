@@ -50,7 +50,8 @@ def add_spotting(kinds: Any) -> None:
 def add_head(parser: argparse.ArgumentParser) -> None:
     """Options of `figop train` for heads."""
     parser.add_argument("--head", choices=sorted(HEADS), help="train a head on a data set instead (research only)")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="folder of the head's data set")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="captioned recordings or videos to train on "
+                        "(docs/annotate.md), or the folder of the head's data set")  # fmt: skip
     parser.add_argument("-o", "--output", type=Path, metavar="FILE.figop", help="bundle to write with the head in it")
 
 

@@ -24,10 +24,9 @@ from edge.recording import Recording
 from edge.resample import TICK_HZ
 from edge.score import FINGERS, FingerEvent, Score
 from edge.skeleton import CHAINS
-from export.data.feed import APPEARANCE
 from export.data.pairs import clip_length, hand_errors, score_of, ticks_of
 from export.data.scenes import draw_scene
-from export.data.tracked import KEYS, table
+from export.data.tracked import APPEARANCE, KEYS, table
 from export.data.windows import SEEN_ENOUGH, Window, draw, phrases, visible
 from export.models.encoder import Encoder
 from export.sim.batch import Streamer

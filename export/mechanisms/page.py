@@ -28,6 +28,26 @@ def told(title: str, rows: Row) -> list[str]:
     return out
 
 
+def held(rows: Row) -> list[str]:
+    """Whether a closing hand has a thing, by fusion, and what else the same captioners tell."""
+    out = [
+        "| told by (40 % of the phrases are of hands that take a thing, or nothing) | closings asked | named "
+        "| of these, right about the thing | right of all asked | other tracked phrases F1 | simulated F1 |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    gains = []
+    for name, row in rows.items():
+        if name.startswith("projector over"):
+            gains.append(f"- {name}, right of all asked: {row[0]:+.3f} ({row[1]:+.3f} to {row[2]:+.3f}).")
+            continue
+        a = row["things"]
+        out.append(
+            f"| {name} | {a['closings']} | {a['named']:.0%} | {a['right_of_named']:.1%} | {a['right']:.1%} "
+            f"| {row['tracked']['f1']:.3f} | {row['simulated']['f1']:.3f} |"
+        )
+    return [*out, "", *gains]
+
+
 def worded(rows: Row) -> list[str]:
     """Ways to choose words from one captioner."""
     out = [
@@ -70,6 +90,8 @@ def lines(row: Row) -> list[str]:
             f"- {name}: {mean:+.3f} F1 ({low:+.3f} to {high:+.3f})."
             for name, (mean, low, high) in row.get("fusion_gain", {}).items()
         ]
+    if "holding" in row:
+        out += ["", *held(row["holding"])]
     if "units" in row:
         out += ["", *told("units", row["units"])]
     if "decoding" in row:
