@@ -46,7 +46,7 @@ class Lessons:
         if self.too_long:
             out += f"; {self.too_long} phrases are longer than a training clip"
         if self.known:
-            out += f"; {self.known} of them tell what test programs tell: figures on those are no longer of unseen scores"
+            out += f"; {self.known} of them tell what test programs do: figures on those are no longer of unseen scores"
         return out
 
 
