@@ -126,6 +126,11 @@ def draw(row: Row, path: Path) -> None:
             mean = sum(found_f1) / len(found_f1)
             bars.append((f"{name} ({runs[0]['tokens_a_second']:g})", mean, min(found_f1), max(found_f1)))
         panels.append((title, bars))
+    held = []
+    for name, runs in seeds({n: r for n, r in row.get("holding", {}).items() if isinstance(r, dict)}).items():
+        right = [float(r["things"]["right_of_named"]) for r in runs]
+        held.append((name, sum(right) / len(right), min(right), max(right)))
+    panels.append(("A thing in the closing hand or none: share that is right (0.5 is a guess)", held))
     panels.append((
         "Words chosen by (conditionals)",
         [(f"{n} ({1 + (n in ('experts', 'contrastive', 'synergetic'))})", *[r["tracked"]["f1"]] * 3)
