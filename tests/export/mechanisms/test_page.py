@@ -18,7 +18,8 @@ ROW = {
     "fusion": {"projector, seed 0": CAPTIONER, "projector, seed 1": CAPTIONER, "key only, seed 0": CAPTIONER},
     "fusion_gain": {"projector over motion only, tracked": [0.01, -0.02, 0.03]},
     "holding": {
-        "projector, seed 0": CAPTIONER | {"things": {"closings": 60, "named": 0.9, "right_of_named": 0.75, "right": 0.68}},
+        "projector, seed 0": CAPTIONER
+        | {"things": {"closings": 60, "named": 0.9, "right_of_named": 0.75, "right": 0.68}},
         "projector over motion only": [0.2, 0.1, 0.3],
     },
     "units": {"15 ticks": CAPTIONER},
