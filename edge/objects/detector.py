@@ -119,7 +119,8 @@ def _names(metadata: dict[str, str], labels: str | Path | None, model: str | Pat
         found = {}
     if not found:
         raise SourceError(
-            f"The detector {model} names no classes in its metadata: give --labels FILE, one name a line."
+            f"The detector {model} names no classes in its metadata: give --labels FILE (in ROS objects.labels), "
+            "one name a line."
         )
     return found
 

@@ -1,24 +1,37 @@
 """Things on a topic, in figop's own messages and in vision_msgs: nodes tell what hands do with them as figop does."""
 
 import math
+import re
+import threading
+import time
 
 import numpy as np
 import pytest
 import rclpy
 from figop_msgs.msg import Detection, FingerCaption, HandFrame
 from figop_msgs.msg import Detections as DetectionsMsg
-from std_msgs.msg import String
+from rclpy.serialization import deserialize_message, serialize_message
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header, String
 
 from edge.errors import SourceError
 from edge.objects.detections import Detections
+from edge.objects.detector import OnnxDetector
 from edge.objects.live import ObjectCaptioner
 from edge.pipeline import Captioner
+from edge.recording import Recording
 from figop_ros import compat
+from figop_ros.bags import BagSource, BagWriter
 from figop_ros.captioner import CaptionerNode
+from figop_ros.clips import ClipRequest, caption_clip
 from figop_ros.conversions import from_caption, from_detections, from_vision, to_detections, to_hand_frame, to_time
 from figop_ros.figop_node import FigopOneNode
+from figop_ros.images import from_rgb
 from figop_ros.objects import APART_S, SILENT_S
+from figop_ros.player import PlayerNode
 from figop_ros.policy import PolicyClient
+from figop_ros.recorder import RecorderNode
+from tests.edge.objects.blocks import block_detector, red_square, square_detector
 from tests.edge.objects.stage import SIZE, hand_frames, seen
 from tests.edge.objects.test_dynamics import CARRIED, TAKES, Rows
 from tests.ros_nodes.stage import wait_for
@@ -42,7 +55,8 @@ def expected():
 
 def exact(rows):
     """As they are after their way through float32."""
-    return [from_detections(to_detections(row)) for row in rows]
+    raw = [serialize_message(to_detections(row)) for row in rows]
+    return [from_detections(deserialize_message(one, DetectionsMsg)) for one in raw]
 
 
 def vision(row, names=None, turn=0.0):
@@ -132,18 +146,223 @@ def test_vision_msgs_tell_the_same(stage, tmp_path, names):
 def test_the_one_process_node_hears_them_too(stage):
     """Its frames are pictures; here the tracker sees a hand where the test wants it."""
 
-    class Tracker(Scripted):
-        def track(self, rgb, t_ns, *, appearance=False):
-            return FRAMES[min(range(len(FRAMES)), key=lambda k: abs(FRAMES[k].t_ns - t_ns))]
-
     node = stage.make(FigopOneNode, **OWN, tf__publish=False)
-    node.open_captioner = lambda bundle, **o: Captioner.open(bundle, **{**o, "tracker": Tracker()})
+    hand_sees(node)
     stage.activate(node)
     captions = stage.ear(FingerCaption, "figop_node/captions")
     image, things = stage.mouth(type(picture()), "image", reliable=False), stage.mouth(DetectionsMsg, "objects")
     fed(node, FRAMES, lambda n, f: image.publish(picture(f.t_ns)), things, [to_detections(row) for row in ROWS])
     node.trigger_deactivate()
     assert [e.verb for e in told(captions)[-1].objects] == ["reach", "grasp", "lift", "move", "put down", "release"]
+
+
+class Hand(Scripted):
+    """The tracker sees the hand of FRAMES, whatever the picture shows."""
+
+    def track(self, rgb, t_ns, *, appearance=False):
+        return FRAMES[min(range(len(FRAMES)), key=lambda k: abs(FRAMES[k].t_ns - t_ns))]
+
+
+def hand_sees(node):
+    node.open_captioner = lambda bundle, **o: Captioner.open(bundle, **{**o, "tracker": Hand()})
+
+
+# -- a detector of one's own ---------------------------------------------------------------------------------------
+
+
+class Late:
+    """What a detector saw, a frame later: as it is when it looks beside the tracker."""
+
+    def __init__(self, inner):
+        self.inner, self.before = inner, None
+
+    def at(self, t_ns, rgb):
+        given, self.before = self.before, self.inner.at(t_ns, rgb)
+        return given
+
+
+def shown(frame):
+    """The picture of a moment: a red square where the cup is."""
+    return from_rgb(red_square(*CARRIED(frame.t)), Header(stamp=to_time(frame.t_ns), frame_id="cam"))
+
+
+def looked(node):
+    return node._things._detector.idle()
+
+
+def test_a_detector_in_the_one_process_node_tells_what_figop_tells(stage, tmp_path):
+    """A real network on the pictures, no topic: all captions, and the detections for others, such as a recorder."""
+    model = square_detector(tmp_path / "m.onnx")
+    node = stage.make(
+        FigopOneNode, bundle="figop-rules", objects__detector=str(model), tf__publish=False, qos__detections__depth=200
+    )
+    hand_sees(node)
+    stage.activate(node)
+    captions, lines = stage.ear(FingerCaption, "figop_node/captions"), stage.ear(String, "figop_node/events")
+    said = stage.ear(DetectionsMsg, "figop_node/detections")
+    image = stage.mouth(Image, "image", reliable=False)
+    for number, frame in enumerate(FRAMES, 1):
+        image.publish(shown(frame))
+        wait_for(lambda many=number: node.health.counts["frames"] == many and node.worker.idle(0.0) and looked(node))
+    node.trigger_deactivate()
+
+    detector = OnnxDetector(model)
+    looks = detector.detect(red_square(*CARRIED(0.0)))
+    with ObjectCaptioner(Captioner.open("figop-rules", tracker=Hand()), Late(detector)) as cap:
+        events = [e for f in FRAMES for e in cap.push(red_square(*CARRIED(f.t)), f.t_ns)] + cap.flush()
+    wanted = [e for e in events if e.source == "objects"]
+    wait_for(lambda: len([c for c in captions if c.source == "objects"]) == len(wanted), "all captions")
+    assert plain(told(captions)) == plain(wanted)
+    assert [e.verb for e in wanted[-1].objects] == ["reach", "grasp", "lift", "move", "put down", "release"]
+    assert any('"objects-0"' in line.data for line in lines)
+
+    wait_for(lambda: len(said) == SECONDS * 10, "ten looks a second")
+    assert [m.header.stamp for m in said[:3]] == [to_time(t) for t in (0, 10**8, 2 * 10**8)]
+    assert said[0].header.frame_id == "cam"
+    (cup,) = from_detections(said[0]).objects
+    assert (cup.label, cup.score) == ("cup", pytest.approx(looks[0].score))
+    assert np.allclose(cup.box, looks[0].box, atol=1e-6)
+    values = {v.key: v.value for v in node.diagnose().status[0].values}
+    assert values["detections"] == str(len(said))
+    assert float(values["stage.detector_ms_p50"]) > 0
+
+
+def test_hands_are_tracked_while_a_detector_looks(stage, tmp_path):
+    """A slow detector loses looks, not frames; one that never answers is told of, and the node ends all the same."""
+    node = stage.make(
+        FigopOneNode, bundle="figop-rules", objects__detector=str(square_detector(tmp_path / "m.onnx")),
+        objects__every_s=0.0, tf__publish=False,
+    )  # fmt: skip
+    hand_sees(node)
+    stage.activate(node)
+    hands = stage.ear(HandFrame, "figop_node/hands")
+    gate, looks = threading.Event(), node._things._detector
+    whole = looks._detector.detect
+    looks._detector.detect = lambda rgb: (gate.wait(10.0), whole(rgb))[1]
+    image = stage.mouth(Image, "image", reliable=False)
+    for number, frame in enumerate(FRAMES[:10], 1):
+        image.publish(shown(frame))
+        wait_for(lambda many=number: node.health.counts["frames"] == many and node.worker.idle(0.0))
+    wait_for(lambda: len(hands) == 10, "all hand frames")
+    assert node.health.counts["detections"] == 0
+    looks._answered -= SILENT_S
+    assert f"m.onnx has looked at nothing for {SILENT_S:.0f} s, though pictures come" in warning(node)
+    gate.set()
+    wait_for(lambda: looked(node))
+    assert node.health.counts["detections"] == 2, "the first picture, and the newest that came meanwhile"
+    assert "has looked at nothing" not in warning(node)
+    looks._detector.detect = lambda rgb: 1 / 0
+    image.publish(shown(FRAMES[10]))
+    wait_for(lambda: "could not look at a picture: division by zero" in warning(node))
+    gate.clear()
+    looks._detector.detect = lambda rgb: (gate.wait(10.0), ())[1]
+    image.publish(shown(FRAMES[11]))
+    wait_for(lambda: not looked(node))
+    began = time.monotonic()
+    node.trigger_deactivate()
+    node.trigger_cleanup()
+    assert node.state == "unconfigured"
+    assert time.monotonic() - began < 8.0, "a look that goes on is not waited for"
+    gate.set()
+
+
+@pytest.mark.parametrize(
+    ("own", "why"),
+    [
+        (
+            {"objects__from": "figop_msgs"},
+            "Things come from the topic objects .* or from objects.detector, not from both",
+        ),
+        ({"objects__detector": "none.onnx"}, "cannot be read"),
+        ({"objects__labels": "none.txt"}, "The labels .* cannot be read"),
+        ({"objects__detector": "unnamed.onnx"}, "in ROS objects.labels"),
+        ({"objects__detector": "text.onnx"}, "not a model that ONNX Runtime can load"),
+    ],
+)
+def test_a_detector_that_cannot_be_used_is_one_sentence(stage, tmp_path, monkeypatch, own, why):
+    monkeypatch.chdir(tmp_path)
+    square_detector(tmp_path / "m.onnx")
+    block_detector(tmp_path / "unnamed.onnx", "yolo", names=None)
+    (tmp_path / "text.onnx").write_text("not a model")
+    node = stage.make(FigopOneNode, **{"bundle": "figop-rules", "objects__detector": "m.onnx", **own})
+    node.trigger_configure()
+    assert node.state == "unconfigured"
+    assert re.search(why, node.health.error), node.health.error
+    assert "Traceback" not in node.health.error
+
+
+# -- recordings ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["figop_msgs", "vision_msgs"])
+def test_a_recorder_keeps_things_and_a_player_gives_them_back(stage, tmp_path, kind):
+    """Topics, a recording, `figop replay`'s source, topics again, captions: the same without the detector."""
+    if kind == "vision_msgs":
+        pytest.importorskip("vision_msgs")
+    recorder = stage.start(RecorderNode, folder=str(tmp_path), name="r", objects__from=kind)
+    hands = stage.mouth(HandFrame, "hands")
+    things = stage.mouth(recorder._things.message, "objects")
+    messages = [to_detections(row) if kind == "figop_msgs" else vision(row) for row in ROWS]
+    at = {m.header.stamp.sec * 10**9 + m.header.stamp.nanosec: m for m in messages}
+    came = 0
+    for number, frame in enumerate(FRAMES, 1):
+        hands.publish(to_hand_frame(frame, sequence=number))
+        came += 1
+        if frame.t_ns in at:  # a detector is later than the tracker
+            wait_for(lambda many=came: recorder.health.counts["frames"] == many)
+            things.publish(at[frame.t_ns])
+            came += 1
+        wait_for(lambda many=came: recorder.health.counts["frames"] == many)
+    recorder.trigger_deactivate()
+    kept = Recording.load(tmp_path / "r-000.npz")
+    wanted = exact(ROWS) if kind == "figop_msgs" else [from_vision(vision(row), SIZE, {}) for row in ROWS]
+    assert list(kept.detections) == wanted
+    assert not recorder.health.counts["dropped_detections"]
+    if kind == "vision_msgs":
+        return
+
+    player = stage.make(PlayerNode, file=str(tmp_path / "r-000.npz"), rate=10.0, wait__subscribers=1)
+    node = stage.start(
+        CaptionerNode, "hands:=player/hands", "objects:=player/detections", **OWN, qos__hands__depth=1000,
+        qos__objects__depth=1000, qos__objects__reliability="reliable",
+    )  # fmt: skip
+    captions = stage.ear(FingerCaption, "captioner/captions")
+    stage.activate(player)
+    final = told(captions)[-1]
+    assert (final.text, final.final) == (expected()[-1].text, True)
+    assert node.health.counts["detections"] == len(ROWS)
+
+    steps = list(caption_clip(ClipRequest(str(tmp_path / "r-000.npz"), bundle="figop-rules")))
+    assert final.text in [c.text for step in steps for _, c in step.captions if c.final]
+
+
+def test_things_that_come_after_their_segment_are_counted(stage, tmp_path):
+    recorder = stage.start(RecorderNode, folder=str(tmp_path), name="r", segment_s=1.0, objects__from="figop_msgs")
+    hands, things = stage.mouth(HandFrame, "hands"), stage.mouth(DetectionsMsg, "objects")
+    sent = [to_hand_frame(f) for f in FRAMES[:25]]  # the 21st begins another segment
+    sent += [to_detections(row) for row in (ROWS[0], ROWS[11])]
+    for number, message in enumerate(sent, 1):
+        (hands if isinstance(message, HandFrame) else things).publish(message)
+        wait_for(lambda many=number: recorder.health.counts["frames"] == many)
+    recorder.trigger_deactivate()
+    assert [len(Recording.load(p).detections) for p in recorder.written] == [0, 1]
+    assert recorder.health.counts["dropped_detections"] == 1
+
+
+def test_a_clip_of_a_bag_tells_of_its_things(stage, tmp_path):
+    types = {"/hands": "figop_msgs/msg/HandFrame", "/things": "figop_msgs/msg/Detections"}
+    writer = BagWriter(tmp_path / "bag", types)
+    for row in ROWS:
+        writer.write("/things", row.t_ns, serialize_message(to_detections(row)))
+    for frame in FRAMES:
+        writer.write("/hands", frame.t_ns, serialize_message(to_hand_frame(frame)))
+    writer.close()
+    source = BagSource(tmp_path / "bag")
+    assert list(source.detections) == exact(ROWS)
+    source.close()
+    said = [c for step in caption_clip(ClipRequest(str(tmp_path / "bag"), bundle="figop-rules"))
+            for _, c in step.captions if c.source == "objects"]  # fmt: skip
+    assert plain(said) == plain(expected())
 
 
 # -- messages --------------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument("mirrored", default_value="false", description="the pictures are a selfie view"),
             DeclareLaunchArgument("objects", default_value="/detections", description="topic of a detector"),
             DeclareLaunchArgument("objects_from", default_value="none", description="figop_msgs or vision_msgs"),
+            DeclareLaunchArgument("detector", default_value="", description="detector of one's own (.onnx) to run"),
             DeclareLaunchArgument("rviz", default_value="false"),
             LifecycleNode(
                 package="figop_ros",
@@ -49,6 +50,7 @@ def generate_launch_description() -> LaunchDescription:
                         "camera.view": ParameterValue(LaunchConfiguration("view"), value_type=str),
                         "camera.mirrored": ParameterValue(LaunchConfiguration("mirrored"), value_type=bool),
                         "objects.from": ParameterValue(LaunchConfiguration("objects_from"), value_type=str),
+                        "objects.detector": ParameterValue(LaunchConfiguration("detector"), value_type=str),
                     },
                 ],
                 remappings=[("objects", LaunchConfiguration("objects"))],

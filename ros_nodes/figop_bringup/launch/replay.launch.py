@@ -1,6 +1,7 @@
 """A recording (.npz) or a rosbag2 -> gestures and captions; ends with the file.
 
 ros2 launch figop_bringup replay.launch.py file:=session.npz
+ros2 launch figop_bringup replay.launch.py file:=session.npz objects_from:=figop_msgs
 ros2 launch figop_bringup replay.launch.py file:=my_bag hands:=/figop/hand_tracker/hands
 """
 
@@ -53,6 +54,10 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 "hands", default_value="player/hands", description="topic of the hand frames; of a bag, its own"
             ),
+            DeclareLaunchArgument(
+                "objects", default_value="player/detections", description="topic of the things; of a bag, its own"
+            ),
+            DeclareLaunchArgument("objects_from", default_value="none", description="figop_msgs or vision_msgs"),
             LifecycleNode(
                 executable="micro_gesture",
                 name="micro_gesture",
@@ -63,8 +68,14 @@ def generate_launch_description() -> LaunchDescription:
             LifecycleNode(
                 executable="captioner",
                 name="captioner",
-                parameters=[config, {"autostart": True}],
-                remappings=hands,
+                parameters=[
+                    config,
+                    {
+                        "autostart": True,
+                        "objects.from": ParameterValue(LaunchConfiguration("objects_from"), value_type=str),
+                    },
+                ],
+                remappings=[*hands, ("objects", LaunchConfiguration("objects"))],
                 **place,
             ),
             player,

@@ -14,11 +14,13 @@ from rclpy.serialization import deserialize_message
 
 from edge.errors import FigopError, SinkError, SourceError
 from edge.hands.frame import VIEWS, HandFrame
+from edge.objects.detections import Detections
 from edge.sources import Picture
-from figop_ros.conversions import from_hand_frame, from_time
+from figop_ros.conversions import from_detections, from_hand_frame, from_time
 from figop_ros.images import decode, to_rgb
 
 _HANDS, _IMAGES = "figop_msgs/msg/HandFrame", ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
+_THINGS = "figop_msgs/msg/Detections"
 
 
 def _rosbags() -> Any:
@@ -75,7 +77,10 @@ class BagReader:
 
 
 class BagSource:
-    """A topic of a bag as an `edge.sources.Source`: hand frames or images, with the stamps of their headers."""
+    """A topic of a bag as an `edge.sources.Source`: hand frames or images, with the stamps of their headers.
+
+    detections: the things of the bag's topic of figop_msgs/Detections, where there is one alone.
+    """
 
     live = False
 
@@ -93,6 +98,7 @@ class BagSource:
         self.name, self.fps, self.size = self._bag.path.name, 30.0, (0, 0)
         self.count = self._bag.count[self.topic]
         self.dropped: Counter[str] = Counter()
+        self.detections = self._things()
         self.view: str | None = None
         self.mirrored: bool | None = None
         if self.kind == _HANDS:
@@ -111,6 +117,14 @@ class BagSource:
             else:
                 rgb = to_rgb(message) if self.kind == _IMAGES[0] else decode(message.data)
                 yield Picture(rgb, from_time(message.header.stamp))
+
+    def _things(self) -> tuple[Detections, ...]:
+        topics = [t for t, k in self._bag.topics.items() if k == _THINGS]
+        if len(topics) != 1:
+            return ()
+        kind = message_class(_THINGS)
+        rows = [from_detections(deserialize_message(raw, kind)) for _, _, raw in self._bag.messages(set(topics))]
+        return tuple(sorted(rows, key=lambda row: row.t_ns))
 
     def close(self) -> None:
         """Close the bag."""

@@ -16,6 +16,7 @@ from std_msgs.msg import Header
 
 from edge.errors import FigopError
 from edge.events import Caption
+from edge.objects.live import with_recorded
 from edge.pipeline import Captioner
 from edge.sources import Picture, open_source
 from figop_ros.bags import BagSource, is_bag
@@ -54,15 +55,20 @@ def caption_clip(request: ClipRequest) -> Iterator[ClipStep]:
     try:
         recorded = source.mirrored is not None
         language, style, detail = request.wording
-        with Captioner.open(
+        view = request.camera_view or source.view or "facing"
+        mirrored = bool(source.mirrored) if recorded else request.mirrored
+        opened = Captioner.open(
             request.bundle,
-            view=request.camera_view or source.view or "facing",
-            mirrored=bool(source.mirrored) if recorded else request.mirrored,
+            view=view,
+            mirrored=mirrored,
             tracker=None if recorded else "native",
             language=language,
             style=style,
             detail=detail,
-        ) as captioner:
+        )
+        held = getattr(source, "recording", source)  # a recording, or a bag, with detections or without
+        rows, digest = getattr(held, "detections", ()), getattr(held, "appearance_digest", "")
+        with with_recorded(opened, rows, view=view, mirrored=mirrored, digest=digest) as captioner:
             frames, t_ns = 0, 0
             for item in source:
                 pixels = isinstance(item, Picture)

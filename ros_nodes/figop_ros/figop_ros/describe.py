@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from figop_ros.captioner import CaptionerNode
+from figop_ros.detector import DETECTOR
 from figop_ros.figop_buffer import FigopBufferNode
 from figop_ros.figop_node import FigopOneNode
 from figop_ros.gripper import GripperNode
@@ -43,6 +44,7 @@ SHARED: dict[str, tuple[Setting, ...]] = {
     "hands out": HAND_SETTINGS,
     "wording": WORDING,
     "things": OBJECTS,
+    "detector": DETECTOR,
 }
 
 

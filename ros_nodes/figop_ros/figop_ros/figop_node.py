@@ -10,6 +10,7 @@ from std_msgs.msg import Header
 from edge.hands.frame import HandTracker
 from edge.pipeline import Captioner
 from figop_ros.clips import ClipServer
+from figop_ros.detector import DETECTOR
 from figop_ros.gestures import GESTURES, GestureServer, bundle_of
 from figop_ros.images import Rgb
 from figop_ros.main import run
@@ -21,7 +22,10 @@ from figop_ros.tokens import TokenReader
 
 
 class FigopOneNode(PictureNode):
-    """Listens to `image` (or opens a camera); publishes all that the separate nodes publish, rules run once."""
+    """Listens to `image` (or opens a camera); publishes all that the separate nodes publish, rules run once.
+
+    With a detector of its own it looks for things too, on a thread beside.
+    """
 
     SETTINGS = (
         *PICTURES,
@@ -30,6 +34,7 @@ class FigopOneNode(PictureNode):
         *GESTURES,
         *WORDING,
         *OBJECTS,
+        *DETECTOR,
         *HAND_SETTINGS,
         *qos_settings("units", "reliable", 10),
         *Speech.GESTURES,
@@ -85,11 +90,13 @@ class FigopOneNode(PictureNode):
 
     def deactivate(self) -> None:
         super().deactivate()
+        self._things.deactivate()
         self._end_phrase()
         self.hands.end(self.header, view=self.p["camera.view"], mirrored=self.p["camera.mirrored"])
 
     def cleanup(self) -> None:
         super().cleanup()
+        self._things.cleanup()
         self._own.bundle = None
         if self.captioner is not None:
             self.captioner.close()
@@ -109,6 +116,7 @@ class FigopOneNode(PictureNode):
             self._next = None
         cap = self.captioner
         apply_wording(cap, self.p)
+        self._things.look(rgb, header)
         events = self._pushed.push(rgb, t_ns)
         frame = cap.last
         if events:

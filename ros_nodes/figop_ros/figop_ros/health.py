@@ -78,6 +78,11 @@ class Health:
             for name, spent in stages.items():
                 self._stages[name].append(spent)
 
+    def took(self, stage: str, spent_ms: float) -> None:
+        """A stage beside the inputs' own was gone through."""
+        with self._lock:
+            self._stages[stage].append(spent_ms)
+
     def count(self, name: str, many: int = 1) -> None:
         """Something happened `many` times."""
         with self._lock:

@@ -1,4 +1,4 @@
-"""Things on a topic: detections beside the hand frames, so that captions also tell what hands do with them."""
+"""Things beside the hands: detections on a topic or of a detector in the node, so that captions tell of them too."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from figop_msgs.msg import Detections as DetectionsMsg
 from numpy.typing import NDArray
+from std_msgs.msg import Header
 
 from edge.errors import SourceError
 from edge.hands.frame import HandFrame
@@ -17,6 +18,7 @@ from edge.objects.live import ObjectCaptioner
 from edge.pipeline import Captioner
 from figop_ros import compat
 from figop_ros.conversions import from_detections, from_vision
+from figop_ros.detector import PictureDetector
 from figop_ros.node import FigopNode
 from figop_ros.parameters import Setting, qos_settings
 
@@ -24,7 +26,7 @@ OBJECTS = (
     Setting(
         "objects.from",
         "none",
-        "what the topic objects carries, so that captions tell what hands do with things too; none = it is not heard",
+        "what the topic objects carries: things, told of in captions, kept in recordings; none = it is not heard",
         choices=("none", "figop_msgs", "vision_msgs"),
     ),
     Setting("objects.labels", "", "file of names, one a line, for detections that name classes by number"),
@@ -38,16 +40,11 @@ BACKLOG = 64
 SILENT_S, APART_S = 3.0, 5.0
 
 
-class ObjectInput:
-    """Hears `objects` for a node whose settings hold OBJECTS; a `DetectionSource` for its `ObjectCaptioner`s.
-
-    Detections come later than the hand frame of their picture, since detectors are slow: they are used from the next
-    frame on, with their own stamps.
-    """
+class ObjectTopic:
+    """Reads what comes on `objects` for a node whose settings hold OBJECTS; who listens to it tells `came`."""
 
     def __init__(self, node: FigopNode) -> None:
         self._node = node
-        self._waiting: deque[Detections] = deque(maxlen=BACKLOG)
         self._names: dict[int, str] = {}
         self._size = (0, 0)
         self._newest: int | None = None
@@ -58,6 +55,11 @@ class ObjectInput:
         """What the topic carries, or "none"."""
         return str(self._node.p["objects.from"])
 
+    @property
+    def message(self) -> Any:
+        """The topic's type; figop's own unless vision_msgs is said."""
+        return compat.Detection2DArray if self.kind == "vision_msgs" else DetectionsMsg
+
     def configure(self) -> None:
         """Check what can be checked. Raises SourceError."""
         labels = self._node.p["objects.labels"]
@@ -67,33 +69,20 @@ class ObjectInput:
                 "objects.from is vision_msgs, which is not installed: install it, or publish figop_msgs/Detections."
             )
 
-    def activate(self) -> None:
-        """Begin to listen."""
-        self._waiting.clear()
-        self._newest, self._heard = None, time.monotonic()
-        if self.kind != "none":
-            kind = DetectionsMsg if self.kind == "figop_msgs" else compat.Detection2DArray
-            self._topic = compat.resolved(self._node.listen("objects", kind, self._arrived))
+    def listening(self, topic: str = "objects") -> None:
+        """From now on detections are expected, on the topic of this full name."""
+        self._topic, self._newest, self._heard = topic, None, time.monotonic()
 
-    def beside(self, captioner: Captioner, view: str, mirrored: bool, digest: str | None = None) -> Any:
-        """What frames are pushed into: the captioner, or one around it that tells of things as well."""
-        if self.kind == "none":
-            return captioner
-        self._waiting.clear()
-        return ObjectCaptioner(captioner, self, view=view, mirrored=mirrored, digest=digest)
+    def came(self) -> None:
+        """Detections have arrived."""
+        self._heard = time.monotonic()
+        self._node.health.count("detections")
 
     def saw(self, frame: HandFrame) -> None:
         """The newest hand frame: of its picture the size, which pixels are fractions of."""
         self._newest = frame.t_ns
         if 0 not in frame.image_size:
             self._size = frame.image_size
-
-    def at(self, t_ns: int, rgb: NDArray[Any] | None) -> Detections | None:
-        """The newest instant up to this frame that was not given out before."""
-        found = None
-        while self._waiting and self._waiting[0].t_ns <= t_ns + SLACK_S * 1e9:
-            found = self._waiting.popleft()
-        return found
 
     def faults(self) -> list[str]:
         """Why nothing is told of things, where that can be known."""
@@ -108,27 +97,9 @@ class ObjectInput:
                 return [f"{name} carries {end.topic_type}: set objects.from of {node.get_name()} to {other}."]
         return [f"No detections on {name} for {silent:.0f} s: what hands do with things is not told."]
 
-    def _arrived(self, message: Any) -> None:
-        node = self._node
-        self._heard = time.monotonic()
-        node.health.count("detections")
-        try:
-            seen = self._read(message)
-        except SourceError as error:
-            node.failed(error)
-            return
-        if seen is None:
-            return
-        if self._newest is not None and abs(seen.t_ns - self._newest) > APART_S * 1e9:
-            node.trouble(
-                f"Detections are stamped {(seen.t_ns - self._newest) * 1e-9:+.1f} s from the newest hand frame; "
-                "give them the stamp of the picture that they were found in."
-            )
-            return
-        self._waiting.append(seen)
-
-    def _read(self, message: Any) -> Detections | None:
-        if self.kind == "figop_msgs":
+    def read(self, message: Any) -> Detections | None:
+        """A message as Detections; None before the first hand frame. Raises SourceError for what cannot be used."""
+        if self.message is DetectionsMsg:
             seen = from_detections(message)
         else:
             if 0 in self._size:  # no hand frame has come yet
@@ -142,5 +113,84 @@ class ObjectInput:
             numbers = sorted({d.label for d in seen.objects if d.label.isdigit()})
             if numbers:
                 self._node.trouble(f"The class {numbers[0]} of the detections has no name: set objects.labels.")
+        if self._newest is not None and abs(seen.t_ns - self._newest) > APART_S * 1e9:
+            self._node.trouble(
+                f"Detections are stamped {(seen.t_ns - self._newest) * 1e-9:+.1f} s from the newest hand frame; "
+                "give them the stamp of the picture that they were found in."
+            )
+            return None
         least = self._node.p["objects.least_score"]
         return Detections(seen.t_ns, tuple(d for d in seen.objects if d.score >= least))
+
+
+class ObjectInput(ObjectTopic):
+    """Things for the captioner of a node: from the topic, or from a detector of its own where its settings hold one.
+
+    A `DetectionSource` for its `ObjectCaptioner`s. Detections come later than the hand frame of their picture, since
+    detectors are slow: they are used from the next frame on, with their own stamps.
+    """
+
+    def __init__(self, node: FigopNode) -> None:
+        super().__init__(node)
+        self._waiting: deque[Detections] = deque(maxlen=BACKLOG)
+        self._detector = PictureDetector(node, self._waiting.append)
+
+    def configure(self) -> None:
+        """Open and check what can be checked. Raises FigopError."""
+        if self._detector.wanted and self.kind != "none":
+            raise SourceError(
+                "Things come from the topic objects (objects.from) or from objects.detector, not from both."
+            )
+        super().configure()
+        self._detector.configure()
+
+    def activate(self) -> None:
+        """Begin to listen, or to look."""
+        self._waiting.clear()
+        self._detector.activate()
+        self.listening(compat.resolved(self._node.listen("objects", self.message, self._arrived))
+                       if self.kind != "none" else "objects")  # fmt: skip
+
+    def deactivate(self) -> None:
+        """End the detector's thread."""
+        self._detector.deactivate()
+
+    def cleanup(self) -> None:
+        """Release the detector."""
+        self._detector.cleanup()
+
+    def look(self, rgb: NDArray[Any], header: Header) -> None:
+        """A picture, which nobody changes from now on, for the detector."""
+        self._detector.look(rgb, header)
+
+    def beside(self, captioner: Captioner, view: str, mirrored: bool, digest: str | None = None) -> Any:
+        """What frames are pushed into: the captioner, or one around it that tells of things as well."""
+        if self.kind == "none" and not self._detector.wanted:
+            return captioner
+        self._waiting.clear()
+        return ObjectCaptioner(captioner, self, view=view, mirrored=mirrored, digest=digest)
+
+    def saw(self, frame: HandFrame) -> None:
+        if self._newest is not None and frame.t_ns < self._newest:  # a bag began anew: what waits is of its end
+            self._waiting.clear()
+        super().saw(frame)
+
+    def at(self, t_ns: int, rgb: NDArray[Any] | None) -> Detections | None:
+        """The newest instant up to this frame that was not given out before."""
+        found = None
+        while self._waiting and self._waiting[0].t_ns <= t_ns + SLACK_S * 1e9:
+            found = self._waiting.popleft()
+        return found
+
+    def faults(self) -> list[str]:
+        return super().faults() + self._detector.faults(SILENT_S)
+
+    def _arrived(self, message: Any) -> None:
+        self.came()
+        try:
+            seen = self.read(message)
+        except SourceError as error:
+            self._node.failed(error)
+            return
+        if seen is not None:
+            self._waiting.append(seen)

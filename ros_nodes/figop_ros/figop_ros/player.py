@@ -6,17 +6,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from figop_msgs.msg import Detections as DetectionsMsg
 from figop_msgs.msg import HandFrame as HandFrameMsg
 from rosgraph_msgs.msg import Clock
 
 from edge.errors import SourceError
 from edge.hands.frame import HandFrame
+from edge.objects.detections import DetectionRows
 from edge.recording import Recording
 from figop_ros.bags import BagReader, is_bag, message_class
-from figop_ros.conversions import to_hand_frame, to_time
+from figop_ros.conversions import to_detections, to_hand_frame, to_time
 from figop_ros.main import run
 from figop_ros.node import FigopNode
 from figop_ros.parameters import Setting, qos_settings
@@ -37,7 +40,10 @@ class Item:
 
 
 class PlayerNode(FigopNode):
-    """Publishes ~/hands of a recording, or a bag's topics under their own names. Starts when it is activated."""
+    """Publishes ~/hands and ~/detections of a recording, or a bag's topics under their own names.
+
+    Starts when it is activated.
+    """
 
     SETTINGS = (
         Setting("file", "", "recording (.npz) or rosbag2 (folder, .mcap or .db3)"),
@@ -51,6 +57,7 @@ class PlayerNode(FigopNode):
         Setting("clock.publish", False, "publish the stamps on /clock, for nodes with use_sim_time"),
         Setting("quit_at_end", False, "end the process at the end"),
         *qos_settings("hands", "reliable", 30),
+        *qos_settings("detections", "reliable", 10),
         *qos_settings("bag", "reliable", 30),
     )
 
@@ -75,6 +82,8 @@ class PlayerNode(FigopNode):
         else:
             self._recording = Recording.load(path)
             self.output("hands", HandFrameMsg)
+            if self._recording.detections:
+                self.output("detections", DetectionsMsg)
         if self.p["clock.publish"]:
             self.output("clock", Clock, "/clock", settings="bag")
 
@@ -124,6 +133,7 @@ class PlayerNode(FigopNode):
             "mirrored": recording.mirrored,
         }
         digest, number, last = recording.appearance_digest, 0, 0
+        things = DetectionRows(recording.detections)
         for number, frame in enumerate(recording.frames()):
 
             def make(frame: HandFrame = frame, number: int = number) -> Any:
@@ -137,6 +147,9 @@ class PlayerNode(FigopNode):
                 )
 
             last = frame.t_ns
+            seen = things.at(last)
+            if seen is not None:  # before the frame that they are of
+                yield Item(last, "detections", partial(to_detections, seen, about["frame_id"]))
             yield Item(frame.t_ns, "hands", make)
         end = HandFrame(t_ns=last)
         yield Item(last, "hands", lambda: to_hand_frame(end, sequence=number + 1, end_of_stream=True, **about))
@@ -180,7 +193,8 @@ class PlayerNode(FigopNode):
 
     def _wait_for_subscribers(self) -> None:
         wanted, until = self.p["wait.subscribers"], time.monotonic() + self.p["wait.timeout_s"]
-        outputs = [o for k, o in self._outputs.items() if k != "clock"]
+        # who hears the hands need not hear of things
+        outputs = [o for k, o in self._outputs.items() if k not in ("clock", "detections")]
         while any(o.get_subscription_count() < wanted for o in outputs):
             if time.monotonic() > until:
                 self.trouble(
