@@ -5,9 +5,9 @@ doubts is told only where the rules read the same motion of the same fingers at 
 name; a doubt that nobody shares is silence. Where the student names nothing in a phrase that it opened, the rules may
 speak for it, if they are sure enough.
 
-That holds for landmarks that a tracker read from pictures. Where only one kind of landmarks is there (a headset's
-joints, a simple tracker's image points) people's own motion decides, and real recordings of it are read better by the
-rules (docs/results.md): there the rules speak first, and the student where they are silent.
+That holds for landmarks that a tracker read from pictures. Where a bundle says so for a kind of landmarks, the rules
+speak first and the student where they are silent: figop-base's do for a headset's joints, for real recordings of such
+are read better by the rules (docs/results.md).
 """
 
 from __future__ import annotations

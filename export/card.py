@@ -92,7 +92,7 @@ _MEASURED = {
 #: kinds of landmarks that the rules read first -> what the card says
 _FIRST = {
     (): "nowhere",
-    ("joints", "image"): "where only a headset's joints or only image landmarks are given",
+    ("joints",): "where only a headset's joints are given",
 }
 
 

@@ -95,7 +95,7 @@ def test_the_command_writes_the_numbers_beside_the_graphs(tmp_path, capsys):
     assert main([str(clips), "--student", str(folder)]) == 0
     written = json.loads((folder / "student.json").read_text())["fallback"]
     chosen = {k: row["chosen"][k] for k in ("sure", "trust", "temperature")}
-    assert written == chosen | {"rules_first": ["joints", "image"]}, "which sources the rules read first is kept"
+    assert written == chosen | {"rules_first": ["joints"]}, "which sources the rules read first is kept"
     assert "export.build figop-base" in capsys.readouterr().out
     assert main([str(tmp_path / "none"), "--student", str(folder)]) == 1
     assert "There is no file" in capsys.readouterr().err
