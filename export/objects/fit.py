@@ -3,7 +3,8 @@
 DIR is what `python -m export.sim.held` made; with `--no-pictures` there it has no tokens, and the head for the pose
 alone is trained. The part `train` is learned from, `choose` chose the number of hidden
 units and of rounds, `test` is looked at for the figures alone. Ablations (token alone, pose alone) and the baseline
-(the most frequent answer) are trained or counted on the same rows.
+(the most frequent answer) are trained or counted on the same rows. With `--attempts` what else was tried is measured
+instead, and no head is written: see `export.objects.attempts`.
 """
 
 from __future__ import annotations
@@ -223,6 +224,27 @@ def real(head: GraspHead, labels: Path, images: Path) -> dict[str, Any]:
     return out
 
 
+def _note(results: Path, name: str, figures: dict[str, Any]) -> None:
+    """One part of the results' file anew, the others as they are."""
+    kept = json.loads(results.read_text()) if results.exists() else {}
+    about = {"what": "grasp", "command": "python -m export.objects.fit DIR (each part says which)"}
+    write_whole(results, (json.dumps(about | kept | {name: figures}, indent=1) + "\n").encode())
+
+
+def _attempts(folder: Path, results: Path, pictures: list[int] | None) -> int:
+    from export.objects import attempts
+
+    folder.mkdir(parents=True, exist_ok=True)
+    counts = dict(zip(("train", "choose", "test"), pictures, strict=True)) if pictures else None
+    figures = attempts.figures(folder, counts)
+    _note(results, "attempts", figures)
+    for name in attempts.READS:
+        told = {split: figures[name].get(f"{split}_holding") for split in ("choose", "test")}
+        print(f"{name}: holding " + ", ".join(f"{v:.3f} on {k}" for k, v in told.items() if v is not None))
+    print(f"figures in {results}")
+    return 0
+
+
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     root = Path(__file__).resolve().parents[2]
@@ -231,17 +253,21 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("-o", "--output", type=Path, help="the head (default: the file that ships)")
     parser.add_argument("--results", type=Path, default=root / "results" / "grasp.json")
     parser.add_argument("--real", type=Path, help="folder of mmpose_hand_samples, where it is there")
+    parser.add_argument("--attempts", action="store_true", help="several looks and inner maps instead; no head")
+    parser.add_argument("--pictures", nargs=3, type=int, metavar=("TRAIN", "CHOOSE", "TEST"), help="of the attempts")
     args = parser.parse_args(argv)
     try:
+        if args.pictures and not (args.attempts and min(args.pictures[:2]) > 0 and args.pictures[2] >= 0):
+            raise SourceError("--pictures gives the pictures of --attempts, three numbers above 0 (TEST may be 0).")
+        if args.attempts:
+            return _attempts(args.folder, args.results, args.pictures)
         name = "token" if load(args.folder, "test").digest else "pose"
         output = args.output or (WEIGHTS if name == "token" else POSE_WEIGHTS)
         _, figures = results(args.folder, output)
         if args.real is not None:
             labels = root / "tests" / "reference" / "mmpose_grasp.json"
             figures["real"] = real(GraspHead.load(output), labels, args.real)
-        kept = json.loads(args.results.read_text()) if args.results.exists() else {}
-        about = {"what": "grasp", "command": "python -m export.objects.fit DIR (each part says which)"}
-        write_whole(args.results, (json.dumps(about | kept | {name: figures}, indent=1) + "\n").encode())
+        _note(args.results, name, figures)
     except FigopError as error:
         print(error)
         return 1
