@@ -31,7 +31,7 @@ def truth_of(scene: Scene) -> Truth:
         boxes(scene),
         tuple(t.name for t in scene.things),
         scene.score,
-        scene.act[0],
+        " ".join(scene.act),
     )
 
 

@@ -3,7 +3,7 @@
 For each clip: NNNN.webm (pixels), NNNN.npz (tracked landmarks, keyframe features), NNNN.objects.jsonl (true boxes, as
 `figop caption --objects` reads them) and NNNN.truth.npz (exact landmarks, contact, held, boxes, score). Clips that are
 there already are kept. Half of them (`choose`) serve to choose settings, half (`test`) for figures; their programs,
-persons and things come from different seeds.
+persons and things come from different seeds. `several` holds programs of several acts, for figures alone.
 """
 
 from __future__ import annotations
@@ -26,14 +26,17 @@ from edge.recording import Recording
 from export.sim.anatomy import Array
 from export.sim.camera import film
 from export.sim.interactions import Scene, boxes, direct, pictures
+from export.sim.several import PROGRAMS, demonstrate
 from export.sim.video import write_webm
 
-SEEDS = {"test": 62_000, "choose": 61_000}
+SEEDS = {"test": 62_000, "choose": 61_000, "several": 63_000}
 #: acts of the clips of a split, over and over
 ROW = (
     "place", "turn", "place", "press", "place", "hand over", "push", "place", "touch", "lid",
     "place", "turn", "place", "press", "pass", "hand over", "push", "place", "touch", "lid",
 )  # fmt: skip
+#: picture of a program of several acts, which needs more room, so that hands are of the usual size in it
+WIDE = (480, 360)
 #: seconds between keyframes whose feature is kept
 KEY_S = 0.25
 
@@ -71,7 +74,7 @@ def make_clip(scene: Scene, stem: Path) -> None:
     """Render and track one clip; the tracked recording is written last, so that it stands for a finished clip."""
     truth = Truth(
         scene.performance.t_ns, scene.contact, scene.held, boxes(scene), tuple(t.name for t in scene.things),
-        scene.score, scene.act[0],
+        scene.score, " ".join(scene.act),
     )  # fmt: skip
     frames = list(pictures(scene))
     write_webm(stem.with_suffix(".webm"), frames, scene.fps, scene.camera.size, codec="VP80")
@@ -100,19 +103,28 @@ def _track(tracker: object, frames: list[Array], stamps: list[int]) -> Iterator[
         last = key
 
 
-def make(folder: Path, count: int, splits: Collection[str] = tuple(SEEDS)) -> None:
+def scene_of(split: str, number: int) -> Scene:
+    """The program of a clip."""
+    seed = SEEDS[split] + number
+    if split == "several":
+        return demonstrate(seed, PROGRAMS[number % len(PROGRAMS)], size=WIDE)
+    return direct(seed, ROW[number % len(ROW)])
+
+
+def make(folder: Path, count: int, splits: Collection[str] = ("test", "choose")) -> None:
     """Make what is missing of `count` clips a split. Raises SinkError."""
     try:
         for split in splits:
             (folder / split).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SinkError(f"{folder} cannot be used for clips: {error.strerror or error}.") from error
-    for split, seed in SEEDS.items():
-        for i in range(count if split in splits else 0):
+    for split in splits:
+        for i in range(count):
             stem = folder / split / f"{i:04d}"
             if not stem.with_suffix(".npz").exists():
-                make_clip(direct(seed + i, ROW[i % len(ROW)]), stem)
-                print(f"{split}/{stem.name}: {ROW[i % len(ROW)]}", flush=True)
+                scene = scene_of(split, i)
+                make_clip(scene, stem)
+                print(f"{split}/{stem.name}: {' '.join(scene.act)}", flush=True)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -120,10 +132,10 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Render clips of hands with things, and track them.")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder")
     parser.add_argument("--count", type=int, default=20, help="clips of each half (default: %(default)s)")
-    parser.add_argument("--split", choices=tuple(SEEDS), action="append", help="only this half (default: both)")
+    parser.add_argument("--split", choices=tuple(SEEDS), action="append", help="only this (default: test and choose)")
     args = parser.parse_args(argv)
     try:
-        make(args.output, args.count, args.split or tuple(SEEDS))
+        make(args.output, args.count, args.split or ("test", "choose"))
     except FigopError as error:
         print(error)
         return 1
