@@ -31,6 +31,7 @@ class DynamicsSettings:
         motion_s: a shorter motion is none; pause_s: motions of one kind this near are one.
         grasp: how likely a kind of grasp must be to be told.
         brush_s: a touch this near to a hold of the same thing belongs to it.
+        token: how much the keyframe token's log-odds of holding count beside the network's, where a frame has one.
         smooth_s: window over which hands and answers are averaged.
         bridge_s: holes of the hand's track up to this long are bridged.
         press_s: a touch must last so long to be told.
@@ -48,6 +49,7 @@ class DynamicsSettings:
     pause_s: float = 0.13
     brush_s: float = 0.7
     grasp: float = 0.45
+    token: float = 0.0
     smooth_s: float = 0.15
     bridge_s: float = 0.4
     press_s: float = 0.1

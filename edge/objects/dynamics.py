@@ -38,6 +38,10 @@ class Grasps(Protocol):
         """How likely each of `GRASPS` is for a hand between two times, None when it was not looked at."""
         ...
 
+    def evidence(self, times: Array) -> Array:
+        """[T,2] log-odds that each hand holds something at these times, 0 where nothing was looked at."""
+        ...
+
 
 class _Teller:
     """Makes the events of the spans of one clip."""
@@ -85,6 +89,13 @@ class _Teller:
         return GRASPS[int(p.argmax())] if p.max() >= self.s.grasp else ""
 
 
+def _with_token(holds: Array, odds: Array) -> Array:
+    """How likely each hand holds each thing [T,2,N] when the token's log-odds [T,2] count too."""
+    p = np.clip(holds, 1e-6, 1 - 1e-6)
+    more = 1 / (1 + np.exp(-(np.log(p / (1 - p)) + odds[..., None])))
+    return np.asarray(np.where(holds > 0, more, 0.0))
+
+
 def read(
     clip: Clip,
     *,
@@ -99,6 +110,8 @@ def read(
     if len(clip.t) < 4 or not clip.names:
         return Reading(contact, held, ())
     said = likely(clip, view)
+    if s.token and grasps is not None:
+        said[..., 1] = _with_token(said[..., 1], s.token * grasps.evidence(clip.t))
     contact, held = decided(clip, said, s)
     rows = spans(clip, contact, held, said, s)
     teller = _Teller(clip, s, view, grasps, said)

@@ -25,6 +25,9 @@ Array = NDArray[Any]
 SHAPES = ("ball", "cylinder", "box", "stick", "flat", "none")
 WEIGHTS, POSE_WEIGHTS = (Path(__file__).with_name(n) for n in ("grasp.npz", "grasp-pose.npz"))
 
+#: A look speaks for so many seconds before and after it: keyframes come about so often.
+LOOK_S = 0.25
+
 
 def pose_of(world: Array, slot: int) -> Array:
     """The pose part of the head's input: joints [21,3] in palm axes, palm lengths, flat [60]."""
@@ -82,6 +85,11 @@ class GraspHead:
         return Grasped(t, float(1 / (1 + np.exp(-out[0]))), _softmax(out[1:n]), _softmax(out[n:]))
 
 
+def _logit(p: float) -> float:
+    p = min(max(p, 1e-6), 1 - 1e-6)
+    return float(np.log(p / (1 - p)))
+
+
 def _softmax(x: Array) -> Array:
     e = np.exp(x - x.max())
     return np.asarray(e / e.sum())
@@ -131,7 +139,13 @@ class GraspTrace:
         looks = [g.grasp for g in self.looks[slot] if start <= g.t <= end]
         return np.mean(looks, axis=0) if looks else None
 
-    def holding(self, slot: int, start: float, end: float) -> float | None:
-        """How likely the hand holds something between two times; None without a look."""
-        looks = [g.holding for g in self.looks[slot] if start <= g.t <= end]
-        return float(np.mean(looks)) if looks else None
+    def evidence(self, times: Array) -> Array:
+        """[T,2] log-odds that each hand holds something, by the looks within `LOOK_S` of a time; 0 without a look."""
+        out = np.zeros((len(times), 2))
+        for slot in (0, 1):
+            stamps = np.array([g.t for g in self.looks[slot]])
+            if len(stamps):
+                odds = np.array([_logit(g.holding) for g in self.looks[slot]])
+                near = np.abs(times[:, None] - stamps[None]) <= LOOK_S
+                out[:, slot] = near @ odds / np.maximum(near.sum(axis=1), 1)
+        return out

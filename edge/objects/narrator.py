@@ -1,6 +1,7 @@
 """Object events <-> text: "The right hand reaches for the cup, grasps it with a power grasp and lifts it."
 
-A sentence is what one hand does one after the other; `it` is the thing of the clause before. Words are data
+A sentence is what one hand does with one thing one after the other, up to its next reach; `it` is the thing of the
+clause before, and order words lead the sentences after the first. Words are data
 (`language/*.json`). parse(narrate(score)) == `edge.objects.event.said(score)`, whatever the things are called: a name
 that could be read as something else stands in quotes.
 """
@@ -11,7 +12,6 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +83,7 @@ def narrate(score: Iterable[ObjectEvent], language: str = "en") -> str:
     words = _load(language)
     data = words.data
     sentences: list[str] = []
-    for hand, events in groupby(order(score), key=lambda e: e.hand):
+    for hand, events in _episodes(order(score)):
         clauses: list[str] = []
         before = None
         for event in events:
@@ -99,10 +99,23 @@ def narrate(score: Iterable[ObjectEvent], language: str = "en") -> str:
                 text = text.replace("{grasp}", data["grasps"][event.grasp][0])
             clauses.append(text)
         row = _joined(clauses, data)
-        lead = data["then"][0] + data["space"] if sentences else ""
+        spoken = data["then"][: data["then_spoken"]]
+        lead = spoken[(len(sentences) - 1) % len(spoken)] + data["space"] if sentences else ""
         sentence = lead + data["hands"][hand][0] + data["space"] + row + data["stop"]
         sentences.append(sentence[:1].upper() + sentence[1:] if data["capitalise"] else sentence)
     return str(data["space"].join(sentences))
+
+
+def _episodes(score: ObjectScore) -> list[tuple[str, list[ObjectEvent]]]:
+    """The events of each sentence, with its hand."""
+    out: list[tuple[str, list[ObjectEvent]]] = []
+    for event in score:
+        last = out[-1][1][-1] if out else None
+        if last and (last.hand, last.object) == (event.hand, event.object) and event.verb != "reach":
+            out[-1][1].append(event)
+        else:
+            out.append((event.hand, [event]))
+    return out
 
 
 def _joined(clauses: Sequence[str], data: dict[str, Any]) -> str:

@@ -2,7 +2,8 @@
 
 On rendered clips (DIR of `python -m export.sim.handled`, half `test`) as the real tracker saw them, and on programs as
 the fitted tracker would see them; boxes as a detector would give them (jitter, misses, more where hands hide the
-thing) and true ones beside. Programs, persons and things of the test seeds serve for nothing else.
+thing) and true ones beside. Programs, persons and things of the test seeds serve for nothing else. Programs of one act
+and of several are counted apart.
 """
 
 from __future__ import annotations
@@ -18,14 +19,17 @@ from edge.errors import FigopError, SourceError
 from edge.files import write_whole
 from edge.objects.recorded import read_all
 from edge.recording import Recording
-from export.objects.judge import Tally, facts_tally, frames_tally, interval, total
+from export.objects.judge import Tally, facts_tally, frames_tally, interval, order_tally, total, verbs_tally
 from export.objects.simulate import detected, seen_by_fit, truth_of
 from export.sim.camera import film
 from export.sim.handled import ROW, Truth
 from export.sim.interactions import direct
+from export.sim.several import PROGRAMS, demonstrate
 
 #: Seeds of the programs that only the fitted tracker sees: for choosing settings, and for figures.
 CHOOSE, TEST = 70_000, 80_000
+#: likewise of programs of several acts
+SEVERAL = {"choose": 71_000, "test": 81_000}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +59,13 @@ def simulated(first: int, count: int) -> Iterator[Case]:
         yield Case(seen_by_fit(scene, seed), film(scene.performance, scene.camera), truth_of(scene), seed)
 
 
+def several(first: int, count: int) -> Iterator[Case]:
+    """Programs of several acts as the fitted tracker would see them."""
+    for seed in range(first, first + count):
+        scene = demonstrate(seed, PROGRAMS[(seed - first) % len(PROGRAMS)])
+        yield Case(seen_by_fit(scene, seed), film(scene.performance, scene.camera), truth_of(scene), seed)
+
+
 def tallies(case: Case, *, exact: bool = False, true_boxes: bool = False, **more: Any) -> dict[str, Tally]:
     """What one clip counts for."""
     hands = case.exact if exact else case.seen
@@ -65,13 +76,20 @@ def tallies(case: Case, *, exact: bool = False, true_boxes: bool = False, **more
         "contact": frames_tally(reading.contact, names, truth.contact, truth.names),
         "held": frames_tally(reading.held, names, truth.held, truth.names),
         "facts": facts_tally(reading, truth),
+        "order": order_tally(reading, truth),
+        **{f"verb {verb}": tally for verb, tally in verbs_tally(reading, truth).items()},
     }
 
 
 def figures(rows: Sequence[dict[str, Tally]]) -> dict[str, Any]:
     """Totals over clips with 95 % intervals."""
     out: dict[str, Any] = {"clips": len(rows)}
-    for name, wanted in (("contact", ("f1",)), ("held", ("f1",)), ("facts", ("recall", "invented"))):
+    for name, wanted in (
+        ("contact", ("f1",)),
+        ("held", ("f1",)),
+        ("facts", ("recall", "invented")),
+        ("order", ("recall",)),
+    ):
         parts = [r[name] for r in rows]
         for what in wanted:
             value = getattr(total(parts), what)
@@ -83,11 +101,18 @@ def figures(rows: Sequence[dict[str, Tally]]) -> dict[str, Any]:
 
 
 def by_act(cases: Iterable[Case], rows: Sequence[dict[str, Tally]]) -> dict[str, Any]:
-    """Facts of each act: right, said wrongly, missed."""
+    """Facts of each act or row of acts: right, said wrongly, missed."""
     out: dict[str, Tally] = {}
     for case, row in zip(cases, rows, strict=True):
         out[case.truth.act] = out.get(case.truth.act, Tally()) + row["facts"]
     return {act: [t.right, t.wrong, t.missed] for act, t in sorted(out.items())}
+
+
+def by_verb(rows: Sequence[dict[str, Tally]]) -> dict[str, Any]:
+    """Facts of each verb: right, said wrongly, missed."""
+    names = sorted({name for row in rows for name in row if name.startswith("verb ")})
+    parts = {name[5:]: total(row[name] for row in rows if name in row) for name in names}
+    return {verb: [t.right, t.wrong, t.missed] for verb, t in parts.items()}
 
 
 def measure(cases: Sequence[Case]) -> dict[str, Any]:
@@ -102,6 +127,7 @@ def measure(cases: Sequence[Case]) -> dict[str, Any]:
         "exact_landmarks": figures([tallies(c, exact=True) for c in cases]),
         "exact_landmarks_true_boxes": figures([tallies(c, exact=True, true_boxes=True) for c in cases]),
         "facts_by_act": by_act(cases, own),
+        "facts_by_verb": by_verb(own),
     }
 
 
@@ -112,24 +138,29 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, nargs="?", help="of python -m export.sim.handled")
     parser.add_argument("--split", choices=["test", "choose"], default="test")
     parser.add_argument("--programs", type=int, default=40, help="programs for the fitted tracker (default: 40)")
+    parser.add_argument("--several", type=int, default=100, help="programs of several acts for it (default: 100)")
     parser.add_argument("-o", "--output", type=Path, default=root / "results" / "objects.json")
     args = parser.parse_args(argv)
     try:
         out: dict[str, Any] = {"command": "python -m export.objects.evaluate out/handled", "split": args.split}
         if args.folder is not None:
             out["rendered"] = measure(list(rendered(args.folder / args.split)))
+            if args.split == "test" and (args.folder / "several").is_dir():
+                out["rendered_several"] = measure(list(rendered(args.folder / "several")))
         if args.programs:
             out["fitted"] = measure(list(simulated(TEST if args.split == "test" else CHOOSE, args.programs)))
+        if args.several:
+            out["fitted_several"] = measure(list(several(SEVERAL[args.split], args.several)))
         write_whole(args.output, (json.dumps(out, indent=1) + "\n").encode())
     except FigopError as error:
         print(error)
         return 1
-    for name in ("rendered", "fitted"):
+    for name in ("rendered", "rendered_several", "fitted", "fitted_several"):
         if name in out:
             f = out[name]
             print(
                 f"{name}: {f['clips']} clips, contact {f['contact_f1']:.3f}, held {f['held_f1']:.3f}, "
-                f"facts {f['facts_recall']:.3f}, invented {f['facts_invented']:.3f}"
+                f"facts {f['facts_recall']:.3f}, invented {f['facts_invented']:.3f}, in order {f['order_recall']:.3f}"
             )
     print(f"Next: figures in {args.output}")
     return 0

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.objects.dynamics import Reading
-from edge.objects.event import ObjectEvent
+from edge.objects.event import ObjectEvent, ObjectScore
 from edge.objects.narrator import narrate, parse
 from export.sim.anatomy import Array
 from export.sim.handled import Truth
@@ -66,12 +66,39 @@ def facts(events: Iterable[ObjectEvent]) -> Counter[Fact]:
     return out
 
 
-def facts_tally(reading: Reading, truth: Truth, language: str = "en") -> Tally:
-    """Facts of the text that the reading is told as, parsed back, against the true score."""
+def retold(reading: Reading, language: str = "en") -> ObjectScore:
+    """What the text that the reading is told as says, parsed back."""
     text = narrate(reading.score, language) if reading.score else ""
-    said, true = facts(parse(text, language) if text else ()), facts(truth.score)
+    return parse(text, language) if text else ()
+
+
+def facts_tally(reading: Reading, truth: Truth, language: str = "en") -> Tally:
+    """Facts of the text that the reading is told as against the true score, in whatever order they are told."""
+    said, true = facts(retold(reading, language)), facts(truth.score)
     right = sum((said & true).values())
     return Tally(right, sum(said.values()) - right, sum(true.values()) - right)
+
+
+def order_tally(reading: Reading, truth: Truth, language: str = "en") -> Tally:
+    """Events of the text in their order: right is the longest row of events that text and true score have in common."""
+    said = [(e.hand, e.verb, e.object, e.direction) for e in retold(reading, language)]
+    true = [(e.hand, e.verb, e.object, e.direction) for e in truth.score]
+    best = np.zeros((len(said) + 1, len(true) + 1), int)
+    for i, a in enumerate(said):
+        for k, b in enumerate(true):
+            best[i + 1, k + 1] = best[i, k] + 1 if a == b else max(best[i, k + 1], best[i + 1, k])
+    right = int(best[-1, -1])
+    return Tally(right, len(said) - right, len(true) - right)
+
+
+def verbs_tally(reading: Reading, truth: Truth) -> dict[str, Tally]:
+    """Facts apart by verb."""
+    said, true = facts(retold(reading)), facts(truth.score)
+    out: dict[str, Tally] = {}
+    for fact in said | true:
+        right = min(said[fact], true[fact])
+        out[fact[1]] = out.get(fact[1], Tally()) + Tally(right, said[fact] - right, true[fact] - right)
+    return out
 
 
 def total(rows: Iterable[Tally]) -> Tally:

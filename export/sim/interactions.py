@@ -20,12 +20,14 @@ from export.sim.camera import Camera
 from export.sim.director import Hand, about
 from export.sim.kinematics import landmarks
 from export.sim.perform import Performance, frame_times
-from export.sim.render import Look, Renderer, solid
+from export.sim.render import Look, Renderer, clothed, solid
 from export.sim.solids import Solid, distance, outline
 from export.sim.stage import Stage
 
 #: Flesh nearer than this to a thing touches it, metres: the flesh of a closed finger gives 1.5 mm.
 TOUCHES = 0.003
+#: Half a bone and its flesh reach no farther than this from the nearest joint, metres.
+FAR_OFF = 0.09
 #: How far the camera looks down, radians; from the head it must look past the forearms.
 _PITCH = {"facing": (0.25, 0.75), "egocentric": (0.75, 1.05)}
 ACTS = ("place", "place", "place", "turn", "push", "press", "touch", "hand over", "lid", "pass")
@@ -178,20 +180,23 @@ def _truth(stage: Acts, scene: Scene, times: Array) -> tuple[Array, Array]:
     for n, start, end, slot in stage.hangs:
         held[(times >= start) & (times < end), slot if slot >= 0 else -1 - slot, n] = True
     done = scene.performance
+    turn, shift = scene.camera.rotation(), scene.camera.see(np.zeros(3))
+    part = np.linspace(0, 1, 6)[None, :, None]
     for i in range(len(times)):
-        for slot in (0, 1):
-            if done.presence[i, slot] > 0:
-                present = np.flatnonzero(done.presence[i]).tolist()
-                flesh = solid(done, scene.camera, stage.look, i)[present.index(slot)]
-                turn = scene.camera.rotation()
-                part = np.linspace(0, 1, 6)[None, :, None]
-                fingers = flesh.group <= 5
-                ends = flesh.ends[fingers]
-                points = ends[:, :1] * (1 - part) + ends[:, 1:] * part
-                radius = flesh.radii[fingers][:, :1] * (1 - part[..., 0]) + flesh.radii[fingers][:, 1:] * part[..., 0]
-                for n, thing in enumerate(scene.things):
-                    solids = [s.moved(turn, scene.camera.see(np.zeros(3))) for s in thing.at(i)]
-                    contact[i, slot, n] = (distance(solids, points) - radius).min() < TOUCHES
+        there = [thing.at(i) for thing in scene.things]
+        for slot in np.flatnonzero(done.presence[i]).tolist():
+            joints = done.joints[i, slot] + done.wrist[i, slot]
+            near = [n for n, solids in enumerate(there) if distance(solids, joints).min() < FAR_OFF]
+            if not near:
+                continue
+            flesh = clothed(done, scene.camera, stage.look, i, slot)
+            fingers = flesh.group <= 5
+            ends = flesh.ends[fingers]
+            points = ends[:, :1] * (1 - part) + ends[:, 1:] * part
+            radius = flesh.radii[fingers][:, :1] * (1 - part[..., 0]) + flesh.radii[fingers][:, 1:] * part[..., 0]
+            for n in near:
+                solids = [s.moved(turn, shift) for s in there[n]]
+                contact[i, slot, n] = (distance(solids, points) - radius).min() < TOUCHES
     return contact | held, held
 
 

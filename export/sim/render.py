@@ -180,13 +180,15 @@ class Renderer:
 
 def solid(performance: Performance, camera: Camera, look: Look, frame: int) -> list[Flesh]:
     """The capsules of all hands in one frame, camera axes."""
-    out = []
-    for slot in (0, 1):
-        if performance.presence[frame, slot] > 0:
-            joints = camera.see(performance.joints[frame, slot] + performance.wrist[frame, slot])
-            arm = camera.rotation() @ performance.stage.forearm[slot][:, 0]
-            out.append(clothe(joints, left=slot == 0, forearm=arm, sleeve=look.sleeve, stout=look.stout))
-    return out
+    present = [slot for slot in (0, 1) if performance.presence[frame, slot] > 0]
+    return [clothed(performance, camera, look, frame, slot) for slot in present]
+
+
+def clothed(performance: Performance, camera: Camera, look: Look, frame: int, slot: int) -> Flesh:
+    """The capsules of one hand in one frame, camera axes."""
+    joints = camera.see(performance.joints[frame, slot] + performance.wrist[frame, slot])
+    arm = camera.rotation() @ performance.stage.forearm[slot][:, 0]
+    return clothe(joints, left=slot == 0, forearm=arm, sleeve=look.sleeve, stout=look.stout)
 
 
 def _pack(hands: list[Flesh]) -> tuple[Array, ...]:
