@@ -22,7 +22,7 @@ FOREARM = 0.2
 
 @dataclass(frozen=True, slots=True)
 class DynamicsSettings:
-    """Thresholds; chosen on simulated clips of the half `choose` (`export.objects.evaluate`).
+    """Thresholds; chosen on clips of the half `choose` (`export.objects.evaluate`).
 
     Attributes:
         touches, holds: how likely a hand must touch or hold a thing in a frame.
@@ -48,8 +48,8 @@ class DynamicsSettings:
     motion_s: float = 0.2
     pause_s: float = 0.13
     brush_s: float = 0.7
-    grasp: float = 0.45
-    token: float = 0.0
+    grasp: float = 0.85
+    token: float = 1.0
     smooth_s: float = 0.15
     bridge_s: float = 0.4
     press_s: float = 0.1

@@ -145,7 +145,7 @@ class Demonstrator(Acts):
             raise _Stuck
         taker = 1 - last.hand.slot
         palm = self.mirrored(last.palm, main.axes[:, 2], last.palm @ main.axes[:, 2])
-        wrist = last.wrist + last.palm @ main.centre - palm @ main.centre
+        wrist: Array = last.wrist + last.palm @ main.centre - palm @ main.centre
         self.ready(taker)
         hand = self.enter(taker, palm, wrist)
         self.close_on(hand, last.thing, last.held, palm, wrist)

@@ -66,6 +66,21 @@ def test_a_sentence_as_one_would_say_it() -> None:
     assert narrate(()) == ""
 
 
+def test_a_new_reach_begins_a_sentence_and_order_words_take_turns() -> None:
+    rows = [("right", "reach", "cup"), ("right", "lift", "cup"), ("right", "reach", "cup"), ("right", "press", "box"),
+            ("left", "touch", "box"), ("left", "press", "box"), ("right", "press", "pen")]  # fmt: skip
+    score = [ObjectEvent(h, v, o, start=float(k), end=k + 1.0) for k, (h, v, o) in enumerate(rows)]
+    assert narrate(score) == (
+        "The right hand reaches for the cup and lifts it. Then the right hand reaches for the cup. After that the "
+        "right hand presses the box. Next the left hand touches the box and presses it. "
+        "Then the right hand presses the pen."
+    )
+    for k in range(1, len(score)):  # what follows changes no words of the sentences before
+        assert narrate(score).startswith(narrate(score[:k]).rsplit(". ", 1)[0].rstrip(".").split(" and ")[0])
+    assert narrate(score, "zh").count("然后") == 2
+    assert parse(narrate(score, "zh"), "zh") == said(score)
+
+
 def test_other_words_mean_the_same() -> None:
     heard = parse("The right hand reaches out for a cup, then grabs it, picks it up and shifts it left.")
     assert [e.verb for e in heard] == ["reach", "grasp", "lift", "move"]

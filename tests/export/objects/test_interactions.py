@@ -10,7 +10,7 @@ import pytest
 from edge.objects.dynamics import Reading
 from edge.objects.event import ObjectEvent
 from export.objects.evaluate import Case, tallies
-from export.objects.judge import Tally, facts, facts_tally, frames_tally, interval, total
+from export.objects.judge import Tally, facts, facts_tally, frames_tally, interval, order_tally, total, verbs_tally
 from export.objects.simulate import detected, truth_of
 from export.sim.anatomy import Body
 from export.sim.camera import Camera, film
@@ -143,6 +143,21 @@ def test_facts_are_counted_by_what_the_text_says() -> None:
     nothing = np.zeros((1, 2, 0), bool)
     assert facts_tally(Reading(nothing, nothing, said), truth) == Tally(right=2, wrong=2, missed=2)
     assert sum(facts(said).values()) == 4
+
+
+def test_events_told_in_another_order_are_not_all_right() -> None:
+    rows = [event("reach"), event("grasp"), event("lift"), event("release")]
+    told = [replace(e, start=float(k), end=k + 1.0) for k, e in enumerate(rows)]
+    truth = truth_of(direct(4, "pass"))
+    object.__setattr__(truth, "score", tuple(told))
+    nothing = np.zeros((1, 2, 0), bool)
+    swapped = [replace(e, start=float(k), end=k + 1.0) for k, e in enumerate([rows[0], rows[2], rows[1], rows[3]])]
+    assert order_tally(Reading(nothing, nothing, tuple(told)), truth) == Tally(4, 0, 0)
+    assert order_tally(Reading(nothing, nothing, tuple(swapped)), truth) == Tally(3, 1, 1)
+    assert facts_tally(Reading(nothing, nothing, tuple(swapped)), truth) == Tally(4, 0, 0)
+    assert order_tally(Reading(nothing, nothing, ()), truth) == Tally(0, 0, 4)
+    apart = verbs_tally(Reading(nothing, nothing, tuple(told[:2])), truth)
+    assert (apart["grasp"], apart["lift"]) == (Tally(1, 0, 0), Tally(0, 0, 1))
 
 
 def test_frames_are_counted_by_thing() -> None:
