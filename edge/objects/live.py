@@ -14,7 +14,7 @@ from edge.hands.frame import HandFrame, HandTracker
 from edge.objects.clip import clip_of
 from edge.objects.detections import DetectionRows, Detections, DetectionSource
 from edge.objects.dynamics import Reading, read
-from edge.objects.event import ObjectScore
+from edge.objects.event import ObjectEvent, ObjectScore
 from edge.objects.grasp import GraspTrace, shipped
 from edge.objects.narrator import narrate
 from edge.objects.things import Things
@@ -22,6 +22,8 @@ from edge.pipeline import Captioner
 
 #: Seconds of the source between two readings; without a hand at a thing for `REST_S` a caption is final.
 STEP_S, REST_S = 0.25, 1.0
+#: Seconds by which a fact that is read again, from the frames that were kept, may lie off what was told of it.
+AGAIN_S = 0.5
 #: Captions are cut after this long; the frames kept before the next one, for the way of a hand that comes.
 CAP_S, KEEP_S = 15.0, 1.5
 
@@ -64,6 +66,7 @@ class ObjectCaptioner:
         self._said = ""
         self._revision = self._count = 0
         self._told_until = -np.inf
+        self._told: ObjectScore = ()
 
     @property
     def last(self) -> HandFrame | None:
@@ -131,7 +134,9 @@ class ObjectCaptioner:
         return read(clip, view=self.view, grasps=self.grasps)
 
     def _new(self, reading: Reading) -> ObjectScore:
-        return tuple(e for e in reading.score if e.end > self._told_until)
+        return tuple(
+            e for e in reading.score if e.end > self._told_until and not any(_again(e, told) for told in self._told)
+        )
 
     def _advance(self, now: float) -> list[Event]:
         reading = self._reading()
@@ -144,9 +149,12 @@ class ObjectCaptioner:
             self._forget(now)
             return events
         if not score:
+            events = (
+                self._tell((), now, True) if self._said and not busy.any() else []
+            )  # what was begun is not confirmed
             if not busy.any():
                 self._forget(now)
-            return []
+            return events
         if now - max(at, max(e.end for e in score)) > REST_S:
             events = self._tell(score, now, True)
             self._forget(now)
@@ -181,5 +189,12 @@ class ObjectCaptioner:
         self._revision, self._said = self._revision + 1, text
         if final:
             self._told_until = max(self._told_until, *(e.end for e in score)) if score else self._told_until
+            self._told = score or self._told
             self._count, self._revision, self._said = self._count + 1, 0, ""
         return [event]
+
+
+def _again(event: ObjectEvent, told: ObjectEvent) -> bool:
+    """Whether an event is what was told already, read anew from fewer frames."""
+    same = (event.hand, event.verb, event.object) == (told.hand, told.verb, told.object)
+    return same and min(event.end, told.end) > max(event.start, told.start) - AGAIN_S
