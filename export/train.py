@@ -19,7 +19,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     p.add_argument("--batch", type=int, default=64, help="hands a step")
     p.add_argument("--rate", type=float, default=2e-3, help="peak learning rate")
     p.add_argument("--paraphrases", type=float, default=0.0, help="share of captions in other words")
-    p.add_argument("--tracked", type=Path, help="folder of tracked clips (python -m export.sim.tracked) to mix in")
+    p.add_argument("--tracked", type=Path, nargs="+", default=[],
+                   help="folders of tracked clips (python -m export.sim.tracked) to mix in")  # fmt: skip
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     p.add_argument("--threads", type=int, default=1)
@@ -48,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     )
     feed = FeedSettings(
         draw_people, rows=args.batch, size=round(0.75 * args.batch), seed=args.seed, paraphrases=args.paraphrases,
-        tracked=args.tracked,
+        tracked=tuple(args.tracked),
     )  # fmt: skip
     if args.data:
         feed = replace(feed, data=captioned(args.data, args.out, feed.seconds))

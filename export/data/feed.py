@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from queue import Full
 
@@ -48,7 +49,7 @@ class TrainBatch:
 class FeedSettings:
     """programs: draws scenes. rows: hands of a batch, always so many: kernels are built once. size: clips drawn for
     them. paraphrases: share of captions in other words. longest: tokens. most: ticks of a window at most.
-    tracked: folder of tracked clips (`export.sim.tracked`); data: of captioned ones (`export.data.lessons`), half of
+    tracked: folders of tracked clips (`export.sim.tracked`); data: of captioned ones (`export.data.lessons`), half of
     both; `real` = their share of the clips; blind = share of their keyframe features that are hidden, so that the
     captioner can do without."""
 
@@ -60,7 +61,7 @@ class FeedSettings:
     paraphrases: float = 0.0
     longest: int = 80
     most: int = 180
-    tracked: Path | None = None
+    tracked: tuple[Path, ...] = ()
     data: Path | None = None
     real: float = 0.5
     blind: float = 0.4
@@ -131,9 +132,10 @@ def make(streamer: Streamer, settings: FeedSettings, number: int, known: Table |
 
 def tables(settings: FeedSettings) -> Table | Joined | None:
     """The clips that settings name besides the simulator's; made where they are not yet. Raises SourceError."""
-    found = [table(folder, settings.seconds, every=folder == settings.data)
-             for folder in (settings.tracked, settings.data) if folder]  # fmt: skip
-    return Joined(*found) if len(found) > 1 else found[0] if found else None
+    found: list[Table | Joined] = [table(folder, settings.seconds) for folder in settings.tracked]
+    if settings.data:
+        found.append(table(settings.data, settings.seconds, every=True))
+    return reduce(Joined, found) if found else None
 
 
 def _work(settings: FeedSettings, start: int, step: int, queue: mp.Queue[TrainBatch]) -> None:

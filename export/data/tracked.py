@@ -64,8 +64,8 @@ class Table:
 class Joined:
     """Two tables as one; the rows of the second are repeated until they are as many as the first's."""
 
-    first: Table
-    second: Table
+    first: Table | Joined
+    second: Table | Joined
 
     @property
     def appearance(self) -> NDArray[np.float16]:

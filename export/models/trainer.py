@@ -227,7 +227,7 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / CHECKPOINT
     student, step, before = Student(), 0, 0.0
-    saved = None
+    saved, sees = None, bool(feed_settings.tracked)  # who began with keyframe features goes on reading them
     if path.exists():
         student, saved = Student.load(path, raw=True)
         if "optimiser" not in saved:
@@ -235,9 +235,10 @@ def train(
                 f"{path} has weights alone, without the state of a training to go on with: "
                 f"begin with it, `figop train --from {path} --out ANOTHER_FOLDER`."
             )
-        step, before = int(saved["step"]), float(saved["seconds"])
+        step, before, sees = int(saved["step"]), float(saved["seconds"]), sees or bool(saved.get("appearance"))
     elif start_from is not None:
-        student, _ = Student.load(start_from)
+        student, began_with = Student.load(start_from)
+        sees = sees or bool(began_with.get("appearance"))
     student.to(device).train()
     decays = [p for p in student.parameters() if p.ndim > 1]
     others = [p for p in student.parameters() if p.ndim <= 1]
@@ -260,7 +261,7 @@ def train(
         seconds = before + time.perf_counter() - began
         student.save(
             path, weights=average.state, raw=student.state_dict(), step=step, seconds=seconds, steps=settings.steps,
-            optimiser=optimiser.state_dict(), rng=torch.get_rng_state(), appearance=feed_settings.tracked is not None,
+            optimiser=optimiser.state_dict(), rng=torch.get_rng_state(), appearance=sees,
         )  # fmt: skip
         log.draw()
 

@@ -189,13 +189,9 @@ SHARED = Path(__file__).parents[4] / "shared"
 @pytest.mark.skipif(
     not (SHARED / "data" / "thumb_index_history").is_dir(), reason="no ../shared/data beside the checkout"
 )
-def test_the_worked_example_of_the_document(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    text = (Path(__file__).parents[3] / "docs" / "annotate.md").read_text(encoding="utf-8")
-    block = text.split("<!-- needs ../shared/data/thumb_index_history -->\n```python\n")[1].split("```")[0]
-    (tmp_path / "shared").symlink_to(SHARED)
-    (tmp_path / "work").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
-    exec(compile(block, "docs/annotate.md", "exec"), {})
-    assert "25 understood (25 events), 0 not" in capsys.readouterr().out
+def test_the_worked_example_of_the_document(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from export.data import history
+
+    assert history.main([str(SHARED / "data"), "-o", str(tmp_path)]) == 0
+    assert main([str(tmp_path / "train" / "captions.json")]) == 0
+    assert "200 understood (200 events), 0 not; 0 could not be read" in capsys.readouterr().out
