@@ -27,7 +27,7 @@ from edge.recording import Recording
 from edge.wording import WORDINGS, Wording, greedy
 from export.data.pairs import clip_length, pairs, score_of, ticks_of
 from export.mechanisms import encoders as enc
-from export.mechanisms.holding import Answers, answers
+from export.mechanisms.holding import Answers, answers, taught_keys
 from export.mechanisms.holding import gain as answered
 from export.mechanisms.material import (
     SECONDS,
@@ -74,6 +74,8 @@ DECODINGS = {
 }
 #: share of phrases of hands that take a thing, or nothing, in the study that asks which
 THINGS = 0.4
+#: arms there whose keyframe layer learns first from single pictures
+TAUGHT = ", keyframes taught"
 #: of the run that decodings are compared with: motion alone, keyframes alone
 PATHS = (0.25, 0.25)
 
@@ -182,11 +184,11 @@ class Study:
         rows["by pose distance"] = self.told("units apart", Recipe(apart=APART, steps=self.steps))
         return rows
 
-    def told(self, name: str, recipe: Recipe) -> dict[str, Any]:
+    def told(self, name: str, recipe: Recipe, ready: Callable[[Student], object] | None = None) -> dict[str, Any]:
         """One captioner, trained and judged."""
 
         def make() -> dict[str, Any]:
-            student = self.trained(name, recipe)
+            student = self.trained(name, recipe, ready)
             row: dict[str, Any] = {"parameters": used(student, recipe), **costs(student, recipe, self.judged())}
             for part, clips in self.judged().items():
                 lines = speak(student, clips, phrases_of(clips), recipe)
@@ -196,12 +198,14 @@ class Study:
 
         return self.arm(name, make)
 
-    def trained(self, name: str, recipe: Recipe) -> Student:
+    def trained(self, name: str, recipe: Recipe, ready: Callable[[Student], object] | None = None) -> Student:
         path = self.home / f"{_slug(name)}.pt"
         if not path.exists():
             begin, _ = Student.load(self.checkpoint)
-            student = train(self.training(recipe.things > 0), recipe, begin=begin, log=lambda step, loss: print(
-                f"{name}: step {step} of {recipe.steps}, loss {loss:.2f}", flush=True))  # fmt: skip
+            student = train(
+                self.training(recipe.things > 0), recipe, begin=begin, ready=ready,
+                log=lambda step, loss: print(f"{name}: step {step} of {recipe.steps}, loss {loss:.2f}", flush=True),
+            )  # fmt: skip
             torch.save(student.state_dict(), path)
         student = student_for(recipe)
         student.load_state_dict(torch.load(path, weights_only=True))
@@ -231,22 +235,25 @@ class Study:
         return out
 
     def holding(self) -> dict[str, Any]:
-        """Phrases whose answer needs the picture, by every way to fuse; and what else the same captioners tell."""
+        """Phrases whose answer needs the picture, by fusion and by what the keyframe layer knew."""
         found = self.clips("judged-things", lambda: judged_rows(pairs(self.things / "taking-test")))
         asked = phrases_of(found)
         rows: dict[str, Any] = {}
-        said: dict[str, list[Answers]] = {name: [] for name in HEADLINE}
-        for name in HEADLINE:
+        said: dict[str, list[Answers]] = {n: [] for n in (*HEADLINE, *(f + TAUGHT for f in HEADLINE[1:]))}
+        for name in said:
             for seed in SEEDS:
-                recipe = Recipe(UnitConfig(**FUSION[name][0]), steps=self.steps, seed=seed, things=THINGS)
-                row = self.told(f"holding {name} {seed}", recipe)
+                fusion = name.removesuffix(TAUGHT)
+                recipe = Recipe(UnitConfig(**FUSION[fusion][0]), steps=self.steps, seed=seed, things=THINGS)
+                ready = (lambda s, k=seed: taught_keys(s, self.things / "held", seed=k)) if TAUGHT in name else None
+                row = self.told(f"holding {name} {seed}", recipe, ready)
                 lines = speak(self.trained(f"holding {name} {seed}", recipe), found, asked, recipe)
                 said[name].append(answers(lines))
                 rows[f"{name}, seed {seed}"] = row | {
                     "things": tally(lines).figures() | said[name][-1].figures(),
                 }
-        for other in HEADLINE[:2]:
-            rows[f"projector over {other}"] = answered(said["projector"], said[other])
+        for end in ("", TAUGHT):
+            for other in (HEADLINE[0], HEADLINE[1] + end):
+                rows[f"projector{end} over {other}"] = answered(said["projector" + end], said[other])
         return rows
 
     def decoding(self) -> dict[str, Any]:

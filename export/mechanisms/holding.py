@@ -8,13 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import nn
+from torch.nn import functional as F
 
+from edge.objects.event import GRASPS
+from edge.objects.grasp import SHAPES
 from edge.score import FingerEvent
 from export.mechanisms.telling import Told, understood
+from export.models.student import Student
+from export.objects.fit import load
 
 Flags = NDArray[np.bool_]
 
@@ -41,6 +49,35 @@ class Answers:
             "right_of_named": round(self.right(named), 4) if named.any() else 0.0,
             "said_with_thing": round(float(self.said[named].mean()), 4) if named.any() else 0.0,
         }  # fmt: skip
+
+
+def taught_keys(student: Student, pictures: Path, *, steps: int = 400, seed: int = 0) -> float:
+    """Let the layer that reads keyframe features learn first what single pictures of `export.sim.held` show: whether a
+    hand holds, how, and what shape. Returns the share of pictures that were kept aside whose holding it then tells.
+
+    Raises SourceError where there are no such pictures.
+    """
+    torch.manual_seed(seed)
+    learn, check = load(pictures, "train"), load(pictures, "choose")
+    see, sizes = student.units.see, (1, len(GRASPS), len(SHAPES))
+    head = nn.Linear(student.config.units.width, sum(sizes))
+    feature = torch.from_numpy(learn.feature.astype(np.float32))
+    holding, grasp, shape = (torch.from_numpy(np.asarray(a)) for a in (learn.holding, learn.grasp, learn.shape))
+    optimiser = torch.optim.AdamW([*see.parameters(), *head.parameters()], lr=1e-3, weight_decay=0.05)
+    rng = np.random.default_rng(seed)
+    for _ in range(steps):
+        rows = torch.from_numpy(rng.integers(len(feature), size=256))
+        held, how, what = head(see(feature[rows])).split(sizes, dim=-1)
+        loss = F.binary_cross_entropy_with_logits(held[:, 0], holding[rows].float())
+        loss = loss + 0.5 * F.cross_entropy(what, shape[rows].long())
+        used = holding[rows]
+        loss = loss + 0.5 * F.cross_entropy(how[used], grasp[rows][used].long())
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+    with torch.no_grad():
+        told = head(see(torch.from_numpy(check.feature.astype(np.float32))))[:, 0] > 0
+    return float((told.numpy() == check.holding).mean())
 
 
 def answers(lines: Sequence[Told]) -> Answers:

@@ -37,7 +37,7 @@ def held(rows: Row) -> list[str]:
     ]
     gains = []
     for name, row in rows.items():
-        if name.startswith("projector over"):
+        if isinstance(row, list):
             gains.append(f"- {name}, right of all asked: {row[0]:+.3f} ({row[1]:+.3f} to {row[2]:+.3f}).")
             continue
         a = row["things"]

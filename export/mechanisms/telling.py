@@ -188,12 +188,16 @@ def taught(student: Student, begin: Student, r: Recipe) -> None:
 
 def train(
     clips: Sequence[Encoded], r: Recipe, *, begin: Student | None = None,
+    ready: Callable[[Student], object] | None = None,
     log: Callable[[int, float], None] | None = None,
 ) -> Student:  # fmt: skip
-    """A captioner of this recipe. begin: whose words and motion tokens it begins with (`taught`)."""
+    """A captioner of this recipe. begin: whose words and motion tokens it begins with (`taught`); ready: what else is
+    done with it before it learns."""
     student = student_for(r)
     if begin is not None:
         taught(student, begin, r)
+    if ready is not None:
+        ready(student)
     parts = [*student.units.parameters(), *student.decoder.parameters()]
     optimiser = torch.optim.AdamW(parts, lr=r.rate, weight_decay=0.02, betas=(0.9, 0.98))
     rng = np.random.default_rng((r.seed, 6))

@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="the studies train: pip install 'figop[train]'")
+torch = pytest.importorskip("torch", reason="the studies train: pip install 'figop[train]'")
 
-from edge.score import FingerEvent
-from export.mechanisms.holding import Answers, answers, gain
-from export.mechanisms.material import Phrase
-from export.mechanisms.telling import Told
+from edge.errors import SourceError  # noqa: E402
+from edge.objects.grasp import SHAPES  # noqa: E402
+from edge.score import FingerEvent  # noqa: E402
+from export.mechanisms.holding import Answers, answers, gain, taught_keys  # noqa: E402
+from export.mechanisms.material import Phrase  # noqa: E402
+from export.mechanisms.telling import Told  # noqa: E402
+from export.models.student import Student, StudentConfig  # noqa: E402
 
 THING = FingerEvent("right", "grab", contact="object", start=0.5, end=1.0)
 NOTHING = FingerEvent("right", "grab", start=0.5, end=1.0)
@@ -52,3 +55,25 @@ def test_gain_is_paired_and_says_how_sure_it_is() -> None:
     half = Answers(there, named, np.ones(40, bool))
     middle, low, high = gain([sees], [half])
     assert (middle, low < 0.5 < high) == (0.5, True)
+
+
+def test_the_keyframe_layer_learns_from_single_pictures(tmp_path) -> None:
+    """Pictures whose feature shows the thing in one number: the layer tells it of pictures that it did not see."""
+    rng = np.random.default_rng(0)
+    width = StudentConfig().units.appearance
+    for split, count in (("train", 400), ("choose", 100)):
+        holding = rng.random(count) < 0.5
+        feature = rng.normal(size=(count, width)).astype(np.float16)
+        feature[:, :20] += np.where(holding, 3, -3)[:, None].astype(np.float16)
+        np.savez(
+            tmp_path / f"{split}-00000.npz", feature=feature, world=rng.normal(size=(count, 21, 3)).astype(np.float32),
+            slot=np.ones(count, np.int8), holding=holding, grasp=np.where(holding, 0, -1).astype(np.int8),
+            shape=np.where(holding, 0, len(SHAPES) - 1).astype(np.int8), near=np.zeros(count, bool),
+            lost=np.array(0), other_hand=np.array(0), digest=np.array("x"),
+        )  # fmt: skip
+    student = Student()
+    before = student.units.see[0].weight.detach().clone()
+    assert taught_keys(student, tmp_path, steps=60) > 0.9
+    assert not torch.equal(before, student.units.see[0].weight)
+    with pytest.raises(SourceError, match="holds no part 'train'"):
+        taught_keys(student, tmp_path / "none")
