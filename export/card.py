@@ -82,6 +82,7 @@ minutes: `{command}`.
 _MEASURED = {
     "captions_simulated": "simulated test programs, fitted tracker noise",
     "captions_rendered": "rendered test programs, tracked from pixels",
+    "captions_rendered_all": "these and renders of hands with things, tracked from pixels",
     "captions_real_hand_video": "one real video, first reading (test-only)",
     "captions_real_hand_video_second": "one real video, second reading (test-only)",
     "captions_real_leap": "real Leap Motion tracks (test-only)",

@@ -47,6 +47,8 @@ _CAPTIONED = {
     "captions_rendered_without_image": "rendered test programs without image landmarks",
     "captions_rendered_without_world": "rendered test programs without world landmarks and wrist",
     "captions_rendered_without_appearance": "rendered test programs without keyframe features",
+    "captions_history_before": "labelled fingertips (thumb_index_history), as shipped",
+    "captions_history": "the same, fine-tuned on 200 others (`figop train --data`)",
     "captions_real_hand_video": "real hand video, first reading",
     "captions_real_hand_video_lite": "real hand video, first reading, lite hand networks",
     "captions_real_hand_video_second": "real hand video, second reading",
@@ -106,7 +108,7 @@ def captions(folder: Path) -> list[str]:
 
 def _shown(name: str, source: str) -> str:
     """Where captions came from, in words; simulated and real landmarks are recordings of what their label says."""
-    plain = any(word in name for word in ("simulated", "real_leap", "real_streams"))
+    plain = any(word in name for word in ("simulated", "real_leap", "real_streams", "history"))
     return "landmarks" if source == "oracle" and plain else _SOURCES.get(source, source)
 
 

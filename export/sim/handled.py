@@ -11,8 +11,8 @@ from __future__ import annotations
 import argparse
 import io
 import json
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +20,13 @@ import numpy as np
 from edge.errors import FigopError, SinkError
 from edge.files import write_whole
 from edge.hands.backends import open_tracker
-from edge.hands.frame import HandFrame
 from edge.objects.event import ObjectEvent, ObjectScore
 from edge.recording import Recording
 from export.sim.anatomy import Array
 from export.sim.camera import film
 from export.sim.interactions import Scene, boxes, direct, pictures
 from export.sim.several import PROGRAMS, demonstrate
+from export.sim.tracked import followed
 from export.sim.video import write_webm
 
 SEEDS = {"test": 62_000, "choose": 61_000, "several": 63_000}
@@ -37,8 +37,6 @@ ROW = (
 )  # fmt: skip
 #: picture of a program of several acts, which needs more room, so that hands are of the usual size in it
 WIDE = (480, 360)
-#: seconds between keyframes whose feature is kept
-KEY_S = 0.25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,19 +86,11 @@ def make_clip(scene: Scene, stem: Path) -> None:
     film(scene.performance, scene.camera).save(stem.with_suffix(".exact.npz"))
     tracker = open_tracker("native")
     try:
-        seen = [replace(f, stages_ms={}) for f in _track(tracker, frames, truth.t_ns.tolist())]
+        seen = list(followed(tracker, frames, truth.t_ns.tolist()))
         about = {"view": scene.performance.stage.view, "appearance_digest": tracker.appearance_digest}
     finally:
         tracker.close()
     Recording.from_frames(seen, **about).save(stem.with_suffix(".npz"))
-
-
-def _track(tracker: object, frames: list[Array], stamps: list[int]) -> Iterator[HandFrame]:
-    last = -1
-    for rgb, stamp in zip(frames, stamps, strict=True):
-        key = int(stamp * 1e-9 / KEY_S)
-        yield tracker.track(rgb, stamp, appearance=key != last)  # type: ignore[attr-defined]
-        last = key
 
 
 def scene_of(split: str, number: int) -> Scene:
