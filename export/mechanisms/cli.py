@@ -27,7 +27,7 @@ from edge.recording import Recording
 from edge.wording import WORDINGS, Wording, greedy
 from export.data.pairs import clip_length, pairs, score_of, ticks_of
 from export.mechanisms import encoders as enc
-from export.mechanisms.holding import Answers, answers, taught_keys
+from export.mechanisms.holding import Answers, answers, by_head, taught_keys
 from export.mechanisms.holding import gain as answered
 from export.mechanisms.material import (
     SECONDS,
@@ -395,6 +395,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         said = {name: getattr(study, name)() for name in args.studies or STUDIES}
         if "fusion" in said:
             said["fusion_gain"] = study.compared()
+        if "holding" in said:
+            said["holding_head"] = by_head([a for a, _ in pairs(args.things / "taking-test")])
     except FigopError as error:
         print(error)
         return 1

@@ -18,8 +18,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from edge.objects.event import GRASPS
-from edge.objects.grasp import SHAPES
-from edge.score import FingerEvent
+from edge.objects.grasp import SHAPES, GraspTrace, shipped
+from edge.recording import Recording
+from edge.score import HANDS, FingerEvent
+from export.data.pairs import score_of
 from export.mechanisms.telling import Told, understood
 from export.models.student import Student
 from export.objects.fit import load
@@ -106,3 +108,22 @@ def gain(a: Sequence[Answers], b: Sequence[Answers], rounds: int = 1000, seed: i
     found = [each[rows].mean() for rows in rng.integers(len(each), size=(rounds, len(each)))]
     low, high = np.quantile(found, [0.025, 0.975])
     return round(float(each.mean()), 4), round(float(low), 4), round(float(high), 4)
+
+
+def by_head(clips: Sequence[Path]) -> dict[str, float | int]:
+    """What the shipped grasp head says of the same closings, by all keyframes after each: how well the keyframe tells a
+    thing from none at all. `auc`: a half is a guess."""
+    rows = []
+    for path in clips:
+        seen = Recording.load(path)
+        trace = GraspTrace(shipped(), seen.appearance_digest)
+        for frame in seen.frames():
+            trace.push(frame)
+        for event in score_of(seen):
+            looks = [g.holding for g in trace.looks[HANDS.index(event.hand)] if g.t >= event.end]
+            if event.motion == "grab" and looks:
+                sure = np.clip(looks, 1e-6, 1 - 1e-6)
+                rows.append((event.contact == "object", float(np.log(sure / (1 - sure)).mean())))
+    there, odds = np.array([r[0] for r in rows], bool), np.array([r[1] for r in rows])
+    auc = (odds[there][:, None] > odds[~there][None]).mean()
+    return {"closings": len(rows), "right": round(float(((odds > 0) == there).mean()), 4), "auc": round(float(auc), 4)}

@@ -92,6 +92,9 @@ def lines(row: Row) -> list[str]:
         ]
     if "holding" in row:
         out += ["", *held(row["holding"])]
+        if head := row.get("holding_head"):
+            right = f"{head['right']:.1%} of {head['closings']} right, AUC {head['auc']:.2f}"
+            out.append(f"- The grasp head on the same keyframes: {right}.")
     if "units" in row:
         out += ["", *told("units", row["units"])]
     if "decoding" in row:

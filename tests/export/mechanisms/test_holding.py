@@ -1,13 +1,17 @@
 """What counts as an answer to "with a thing or without", and what more of them is worth."""
 
+import json
+
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="the studies train: pip install 'figop[train]'")
 
 from edge.errors import SourceError  # noqa: E402
-from edge.objects.grasp import SHAPES  # noqa: E402
+from edge.objects.grasp import SHAPES, Grasped  # noqa: E402
+from edge.recording import Recording  # noqa: E402
 from edge.score import FingerEvent  # noqa: E402
+from export.mechanisms import holding  # noqa: E402
 from export.mechanisms.holding import Answers, answers, gain, taught_keys  # noqa: E402
 from export.mechanisms.material import Phrase  # noqa: E402
 from export.mechanisms.telling import Told  # noqa: E402
@@ -77,3 +81,33 @@ def test_the_keyframe_layer_learns_from_single_pictures(tmp_path) -> None:
     assert not torch.equal(before, student.units.see[0].weight)
     with pytest.raises(SourceError, match="holds no part 'train'"):
         taught_keys(student, tmp_path / "none")
+
+
+def test_the_grasp_head_is_asked_after_the_closing(tmp_path, monkeypatch) -> None:
+    """A head that knows: sure of a hand from the time on at which the thing is held."""
+    from edge.hands.frame import HandFrame
+
+    paths = []
+    for k, contact in enumerate(("object", "")):
+        frames = [
+            HandFrame(round(i * 1e8), world=np.zeros((2, 21, 3), np.float32), presence=np.ones(2, np.float32),
+                      track_id=np.array([0, 1], np.int32), appearance=np.full((2, 4), i, np.float32))
+            for i in range(20)
+        ]  # fmt: skip
+        score = json.dumps([FingerEvent("right", "grab", contact=contact, start=0.5, end=1.0).to_dict()])
+        Recording.from_frames(frames, appearance_digest="x", score_json=score).save(tmp_path / f"{k}.npz")
+        paths.append(tmp_path / f"{k}.npz")
+
+    class Trace:
+        def __init__(self, heads, digest):
+            self.looks = ([], [])
+
+        def push(self, frame):
+            late = frame.t >= 1.0
+            held = 0.9 if late and Trace.clip == 0 else 0.2
+            self.looks[1].append(Grasped(frame.t, held, np.ones(5), np.ones(6)))
+
+    load = Recording.load
+    monkeypatch.setattr(holding, "GraspTrace", Trace)
+    monkeypatch.setattr(Recording, "load", lambda p: (setattr(Trace, "clip", paths.index(p)), load(p))[1])
+    assert holding.by_head(paths) == {"closings": 2, "right": 1.0, "auc": 1.0}

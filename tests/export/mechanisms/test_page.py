@@ -22,6 +22,7 @@ ROW = {
         | {"things": {"closings": 60, "named": 0.9, "right_of_named": 0.75, "right": 0.68}},
         "projector over motion only": [0.2, 0.1, 0.3],
     },
+    "holding_head": {"closings": 105, "right": 0.457, "auc": 0.54},
     "units": {"15 ticks": CAPTIONER},
     "decoding": {"greedy": {"tracked": TOLD, "simulated": TOLD, "tracked_ms_a_caption": 5.0}},
     "adapters": {"plain": ENCODER}, "distillation": {"teacher": ENCODER},
@@ -34,6 +35,7 @@ def test_every_arm_stands_on_the_page() -> None:
         assert f"| {name} |" in said
     assert "+0.010 F1 (-0.020 to +0.030)" in said
     assert "0.90 M" in said
+    assert "45.7% of 105 right, AUC 0.54" in said
     assert "| projector, seed 0 | 60 | 90% | 75.0% | 68.0% | 0.500 | 0.500 |" in said
     assert "- projector over motion only, right of all asked: +0.200 (+0.100 to +0.300)." in said
     fewer = deepcopy(ROW)
