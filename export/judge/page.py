@@ -23,7 +23,8 @@ def rivals(rows: Mapping[str, Row | None]) -> list[str]:
     ]
     for label, row in rows.items():
         for source, shown in _SEEN.items():
-            if (gain := ((row or {}).get("against") or {}).get(source)) is None:
+            against = (row or {}).get("against") or {}
+            if against.get("bundle") != "figop-rules" or (gain := against.get(source)) is None:
                 continue
             low, high = gain.get("interval_95", (None, None))
             span = "one clip" if low is None else f"{low:+.3f} to {high:+.3f}"

@@ -12,9 +12,11 @@ def test_better_is_only_what_the_interval_tells():
     told = [line for line in rivals(rows) if line[:4] in ("| a ", "| b ", "| c ", "| d ")]
     assert [line.split("|")[-2].strip() for line in told] == ["figop-base", "not told apart", "**rules**"]
     assert "+0.200 (+0.100 to +0.300)" in told[0]
-    one = {"against": {"oracle": {"clips": 1, "f1_gain": -0.1}}}
+    one = {"against": {"bundle": "figop-rules", "oracle": {"clips": 1, "f1_gain": -0.1}}}
     assert "one clip) | not told apart |" in rivals({"a": one})[-1]
     assert rivals({"a": None}) == []
+    other = {"against": {"bundle": "figop-base", "oracle": {"clips": 9, "f1_gain": 0.1, "interval_95": [0.0, 0.2]}}}
+    assert rivals({"a": other}) == [], "that is no comparison with the rules"
 
 
 def test_seeds_stand_beside_their_mean():
