@@ -92,8 +92,8 @@ _MEASURED = {
 
 #: kinds of landmarks that the rules read first -> what the card says
 _FIRST = {
-    (): "nowhere",
-    ("joints",): "where only a headset's joints are given",
+    "joints": "where only a headset's joints are given",
+    "image": "where only image landmarks are given",
 }
 
 
@@ -107,7 +107,7 @@ def quoted(student: Mapping[str, Any], weights: str, folder: Path = RESULTS) -> 
         "minutes": f"{training['seconds'] / 60:.0f}",
         "command": str(training.get("command", "figop train")),
         "sure": f"{float(fallback['sure']):g}",
-        "first": _FIRST[tuple(fallback.get("rules_first", ()))],
+        "first": " and ".join(_FIRST[kind] for kind in fallback.get("rules_first", ())) or "nowhere",
         "alone": "never" if trust >= 1 else f"from {trust:g} where the student names nothing",
         "figures": figures(weights, folder),
     }

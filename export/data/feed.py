@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.captioner import END, UNITS
-from export.data.tracked import APPEARANCE, Joined, Table, table
+from export.data.tracked import APPEARANCE, Joined, Table, mixed, table
 from export.data.windows import draw, ids_of
-from export.sim.batch import Clips, Scene, Streamer
+from export.sim.batch import Scene, Streamer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,14 +67,6 @@ class FeedSettings:
     blind: float = 0.4
 
 
-def _mixed(a: Clips, b: Clips, order: NDArray[np.intp]) -> Clips:
-    """Both, in this order: a batch is filled from the front."""
-    names = ("features", "targets", "present", "moving")
-    scores = [*a.scores, *b.scores]
-    arrays = {n: np.concatenate([getattr(a, n), getattr(b, n)])[order] for n in names}
-    return Clips(**arrays, scores=[scores[i] for i in order])
-
-
 def make(streamer: Streamer, settings: FeedSettings, number: int, known: Table | Joined | None = None) -> TrainBatch:
     """Batch `number`; known: the tracked clips of `settings.tracked`."""
     clips = streamer.batch(number)
@@ -84,7 +76,7 @@ def make(streamer: Streamer, settings: FeedSettings, number: int, known: Table |
         drawn = rng.choice(len(known), max(round(settings.size * settings.real), 1), replace=len(known) < settings.size)
         a, b = len(clips.scores), len(drawn)
         order = np.argsort(np.r_[np.arange(a) / a, np.arange(b) / b], kind="stable")
-        clips, whose = _mixed(clips, known.clips(drawn), order), np.r_[whose, drawn][order]
+        clips, whose = mixed(clips, known.clips(drawn), order), np.r_[whose, drawn][order]
     used = clips.present.any(axis=1)
     fits = np.cumsum(used.sum(axis=1)) <= settings.rows
     used &= fits[:, None]

@@ -60,6 +60,14 @@ class Table:
         return out, known
 
 
+def mixed(a: Clips, b: Clips, order: NDArray[np.intp]) -> Clips:
+    """Both, in this order."""
+    names = ("features", "targets", "present", "moving")
+    scores = [*a.scores, *b.scores]
+    arrays = {n: np.concatenate([getattr(a, n), getattr(b, n)])[order] for n in names}
+    return Clips(**arrays, scores=[scores[i] for i in order])
+
+
 @dataclass(frozen=True, slots=True)
 class Joined:
     """Two tables as one; the rows of the second are repeated until they are as many as the first's."""
@@ -83,10 +91,7 @@ class Joined:
         own = rows < len(self.first)
         a, b = self.first.clips(rows[own]), self.second.clips((rows[~own] - len(self.first)) % len(self.second))
         back = np.argsort(np.r_[np.flatnonzero(own), np.flatnonzero(~own)], kind="stable")
-        names = ("features", "targets", "present", "moving")
-        arrays = {n: np.concatenate([getattr(a, n), getattr(b, n)])[back] for n in names}
-        scores = [*a.scores, *b.scores]
-        return Clips(**arrays, scores=[scores[i] for i in back])
+        return mixed(a, b, back)
 
     def seen(self, row: int, first: int, last: int) -> tuple[NDArray[np.float16], NDArray[np.bool_]]:
         """Keyframe features of a clip's window, as `Table.seen` gives them."""

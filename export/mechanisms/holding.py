@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from edge.objects.event import GRASPS
 from edge.objects.grasp import SHAPES, GraspTrace, shipped
 from edge.recording import Recording
-from edge.score import HANDS, FingerEvent
+from edge.score import HANDS
 from export.data.pairs import score_of
 from export.mechanisms.telling import Told, understood
 from export.models.student import Student
@@ -89,14 +89,10 @@ def answers(lines: Sequence[Told]) -> Answers:
         told = understood(line.text)
         for event in line.phrase.score:
             if event.motion == "grab":
-                same = [e for e in told if _closing(e) and e.hand == event.hand]
+                same = [e for e in told if e.motion == "grab" and e.hand == event.hand]
                 rows.append((event.contact == "object", bool(same), any(e.contact == "object" for e in same)))
     there, named, said = (np.array(c, bool) for c in zip(*rows, strict=True))
     return Answers(there, named, said)
-
-
-def _closing(event: FingerEvent) -> bool:
-    return event.motion == "grab"
 
 
 def gain(a: Sequence[Answers], b: Sequence[Answers], rounds: int = 1000, seed: int = 0) -> tuple[float, float, float]:
